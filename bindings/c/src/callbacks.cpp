@@ -1,0 +1,97 @@
+// Memory and callbacks of the caller.
+#include <cstddef>
+#include <vector>
+
+#include "guard.hpp"
+#include "handles.hpp"
+
+struct oast_line {
+  std::optional<std::string> text;
+};
+
+namespace oast::c {
+
+namespace {
+
+/// Calls `release(context)` when its last user goes.
+class Lent {
+ public:
+  Lent(oast_release release, void* context) : release_(release), context_(context) {}
+  ~Lent() {
+    if (release_ != nullptr) release_(context_);
+  }
+  Lent(const Lent&) = delete;
+  Lent& operator=(const Lent&) = delete;
+
+ private:
+  const oast_release release_;
+  void* const context_;
+};
+
+std::shared_ptr<const Lent> lend(oast_release release, void* context) {
+  try {
+    return std::make_shared<const Lent>(release, context);
+  } catch (...) {
+    if (release != nullptr) release(context);
+    throw;
+  }
+}
+
+oast_mime_part to_part(const std::pair<std::string, Value>& part) {
+  const auto* text = std::get_if<std::string>(&part.second.variant());
+  const auto* bytes = std::get_if<Buffer>(&part.second.variant());
+  const std::string_view data = text != nullptr    ? std::string_view(*text)
+                                : bytes != nullptr ? bytes->view()
+                                                   : std::string_view();
+  return {part.first.c_str(), bytes == nullptr ? 1 : 0, data.data(), data.size()};
+}
+
+void call(oast_on_output on_output, void* context, const Output& output) {
+  std::vector<oast_mime_part> parts;
+  parts.reserve(output.parts.size());
+  for (const auto& part : output.parts) parts.push_back(to_part(part));
+  const oast_output view{.stream = static_cast<std::uint32_t>(output.stream),
+                         .update = output.update ? 1 : 0,
+                         .wait = output.wait ? 1 : 0,
+                         .text = to_c(output.text),
+                         .parts = parts.data(),
+                         .parts_count = parts.size(),
+                         .display_id = output.display_id.c_str()};
+  on_output(context, &view);
+}
+
+}  // namespace
+
+std::shared_ptr<const void> lender(oast_release release, void* context) {
+  if (release == nullptr) return nullptr;
+  return lend(release, context);
+}
+
+Callbacks::Callbacks(const oast_callbacks& callbacks) {
+  const auto shared = lend(callbacks.release, callbacks.context);
+  void* const context = callbacks.context;
+  if (callbacks.on_output != nullptr) {
+    on_output = [shared, context, function = callbacks.on_output](const Output& output) {
+      call(function, context, output);
+    };
+  }
+  if (callbacks.on_input != nullptr) {
+    on_input = [shared, context, function = callbacks.on_input](const std::string& prompt,
+                                                                bool password) {
+      oast_line line;
+      function(context, to_c(prompt), password ? 1 : 0, &line);
+      return line.text;
+    };
+  }
+}
+
+}  // namespace oast::c
+
+extern "C" {
+
+void oast_line_set(oast_line* line, oast_text text) {
+  // Without memory for the line, the code sees end of input.
+  static_cast<void>(oast::c::guarded(
+      [&] { oast::c::need(line, "the line").text = std::string(oast::from_c(text)); }));
+}
+}

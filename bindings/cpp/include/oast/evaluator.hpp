@@ -1,0 +1,226 @@
+// What every worker can do, wherever its code runs.
+#pragma once
+
+#include <chrono>
+#include <cstddef>
+#include <functional>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <type_traits>
+#include <utility>
+#include <vector>
+
+#include "oast/future.hpp"
+#include "oast/remote_channel.hpp"
+#include "oast/value.hpp"
+
+namespace oast {
+
+enum class InterruptOutcome : unsigned char {
+  interrupted,  ///< it ran, and ended with `interrupted`
+  cancelled,    ///< it was queued and will never run
+  already_finished,
+  nothing_running,
+  not_interruptible,  ///< it still runs at the deadline
+  killed,             ///< it still ran at the deadline, and the caller had asked for escalation
+};
+/// "interrupted", "cancelled", "already_finished", ...
+std::string_view to_string(InterruptOutcome outcome);
+
+/// Something that a request printed or showed, or took back.
+struct Output {
+  /// clear: what the request has printed and shown so far goes away.
+  enum class Stream : unsigned char { out, err, display, clear };
+  Stream stream = Stream::out;
+  std::string text = {};
+  /// Of a display: MIME type, and text or bytes.
+  std::vector<std::pair<std::string, Value>> parts = {};
+  std::string display_id = {};  ///< of a display: its name for later updates; may be empty
+  bool update = false;          ///< of a display: replaces what was shown under display_id
+  bool wait = false;            ///< of a clear: only when the next output comes
+};
+
+/// Takes output, in order. Called on the thread that receives, which may be any thread that waits
+/// for an answer of the same broker: it must not block, nor take a lock that a waiting thread
+/// holds. None runs after its worker was destroyed, nor after the function that blocked for its
+/// request has returned. What it throws is thrown by `get` of its request, once that has ended;
+/// without such a request it ends the program.
+using OutputCallback = std::function<void(const Output&)>;
+
+/// Answers the code's request for a line of input; nothing is end of input. Called on a thread of
+/// its own; may block, also longer than the worker and the broker live. What it throws counts as
+/// end of input.
+using InputCallback =
+    std::function<std::optional<std::string>(const std::string& prompt, bool password)>;
+
+struct EvalOptions {
+  std::string source_name = {};  ///< what tracebacks call the code; empty: "eval"
+  std::vector<Value> args = {};  ///< the chunk's arguments
+  unsigned lane = 0;
+  /// For the functions that block: after this they cancel the request and throw Error(timeout). The
+  /// request still ends, once, as cancelled or interrupted, unseen.
+  std::optional<std::chrono::milliseconds> timeout = {};
+  /// All output of this request comes before its future is ready. Empty: the worker's own callback.
+  /// Output of what a request left running comes later, to the worker's own.
+  OutputCallback on_output = {};
+  /// Empty: the worker's own; without any, end of input.
+  InputCallback on_input = {};
+};
+
+struct InterruptOptions {
+  std::chrono::milliseconds timeout{2000};  ///< then it counts as not interruptible
+  bool escalate = false;                    ///< and is killed
+};
+
+struct StopOptions {
+  std::chrono::milliseconds exit_timeout{15000};  ///< asked to leave; then SIGTERM
+  std::chrono::milliseconds term_timeout{15000};  ///< then SIGKILL
+};
+
+struct Completions {
+  std::vector<std::string> matches;
+  std::size_t start = 0;  ///< bytes [start, end) of the code are replaced by a match
+  std::size_t end = 0;
+};
+
+enum class CodeStatus : unsigned char { complete, incomplete, invalid, unknown };
+struct Completeness {
+  CodeStatus status = CodeStatus::unknown;
+  std::string indent;  ///< of the next line, when incomplete
+};
+
+/// A function given as source rather than by name:
+/// `w.remote_call_fetch(source("function(a, b) return a + b end"), {1, 2})`.
+struct Source {
+  std::string_view text;
+};
+inline Source source(std::string_view text) { return Source{text}; }
+
+/// A function at a dotted path, for `remote_do`, whose plain text is code.
+struct Function {
+  std::string_view path;
+};
+inline Function function(std::string_view path) { return Function{path}; }
+
+/// Something that evaluates code: a Worker or an InProcessWorker. Thread-safe.
+///
+/// Failures are thrown as Error or one of its classes, by `get` of the future or by the call that
+/// blocks: RemoteException when the code raised, TerminatedWorkerException when the worker is dead
+/// or died meanwhile, Error(interrupted), Error(timeout), Error(disconnected) when the broker is
+/// gone, Error(overloaded), Error(not_found) for an unknown function, Error(invalid) when the value
+/// is no T. What cannot be sent at all, because it is too large or nests too deeply, throws
+/// Error(invalid) from the call itself, also from those that do not block.
+class Evaluator {
+ public:
+  virtual ~Evaluator() = default;
+
+  /// What is asked of a worker, in all its variations.
+  struct Request {
+    enum class Reply : unsigned char { value, done, nothing, channel };
+    enum class What : unsigned char { eval, call, call_source };
+    What what = What::eval;
+    std::string_view text = {};  ///< code, dotted path, or source of a function
+    Reply reply = Reply::value;
+    /// The caller blocks for the answer right away: it will receive it itself.
+    bool blocking = false;
+  };
+  /// Sends the request; does not block. With Reply::nothing the future is not valid.
+  virtual Future<Value> submit(const Request& request, EvalOptions options) = 0;
+  /// Interrupts whatever runs now, of whatever host. Blocks until the outcome is known, at most
+  /// `options.timeout` and the way there and back.
+  virtual InterruptOutcome interrupt(InterruptOptions options = {}) = 0;
+  /// Blocks until it is gone, by the stop ladder. May be called again.
+  virtual void stop(StopOptions options = {}) = 0;
+  /// False once it is dead, stopped or out of reach. May block for an answer of the broker.
+  virtual bool isrunning() const = 0;
+
+  /// What could stand at byte `cursor` of the code. These three block, and wait while the worker
+  /// evaluates.
+  virtual Completions complete(std::string_view code, std::size_t cursor) = 0;
+  /// What stands at the cursor, as text for a person; nothing when unknown. `detail` 0 or 1.
+  virtual std::optional<std::string> inspect(std::string_view code, std::size_t cursor,
+                                             int detail = 0) = 0;
+  /// Whether a frontend should evaluate the code or ask for another line.
+  virtual Completeness is_complete(std::string_view code) = 0;
+
+  /// Evaluates `code`; its value comes in the future. Does not block.
+  Future<Value> remote_eval(std::string_view code, EvalOptions options = {});
+  /// Blocks; the value as a T.
+  template <class T = Value>
+  T remote_eval_fetch(std::string_view code, EvalOptions options = {}) {
+    return convert<T>(fetch({.what = What::eval, .text = code}, std::move(options)));
+  }
+  /// Blocks; the value is discarded where it is.
+  void remote_eval_wait(std::string_view code, EvalOptions options = {});
+
+  /// Calls the function at a dotted path ("string.upper"), or given as source, with `args`.
+  /// `options.args` is not used.
+  Future<Value> remote_call(std::string_view function, std::vector<Value> args = {},
+                            EvalOptions options = {});
+  Future<Value> remote_call(Source function, std::vector<Value> args = {},
+                            EvalOptions options = {});
+  /// Blocks; the value as a T.
+  template <class T = Value>
+  T remote_call_fetch(std::string_view function, std::vector<Value> args = {},
+                      EvalOptions options = {}) {
+    options.args = std::move(args);
+    return convert<T>(fetch({.what = What::call, .text = function}, std::move(options)));
+  }
+  template <class T = Value>
+  T remote_call_fetch(Source function, std::vector<Value> args = {}, EvalOptions options = {}) {
+    options.args = std::move(args);
+    return convert<T>(
+        fetch({.what = What::call_source, .text = function.text}, std::move(options)));
+  }
+  /// Blocks; the value is discarded where it is.
+  void remote_call_wait(std::string_view function, std::vector<Value> args = {},
+                        EvalOptions options = {});
+  void remote_call_wait(Source function, std::vector<Value> args = {}, EvalOptions options = {});
+
+  /// Evaluates or calls without any answer, also when it fails. Does not block. Output goes to the
+  /// worker's own callback.
+  void remote_do(std::string_view code, EvalOptions options = {});
+  void remote_do(Function function, std::vector<Value> args = {}, EvalOptions options = {});
+  void remote_do(Source function, std::vector<Value> args = {}, EvalOptions options = {});
+
+  /// Evaluates `code`, whose value must be a channel. Blocks.
+  template <class T = Value>
+  RemoteChannel<T> worker_channel(std::string_view code, EvalOptions options = {}) {
+    return RemoteChannel<T>(channels(), open_channel(code, std::move(options)));
+  }
+
+ protected:
+  Evaluator() = default;
+  Evaluator(const Evaluator&) = default;
+  Evaluator& operator=(const Evaluator&) = default;
+  Evaluator(Evaluator&&) = default;
+  Evaluator& operator=(Evaluator&&) = default;
+
+ private:
+  using What = Request::What;
+
+  /// Where the channels of `worker_channel` live.
+  virtual std::shared_ptr<detail::ChannelHome> channels() = 0;
+  ChannelId open_channel(std::string_view code, EvalOptions options);
+
+  /// Sends, and blocks for the value.
+  Value fetch(Request request, EvalOptions options);
+  template <class T>
+  static T convert(Value&& value) {
+    if constexpr (std::is_same_v<T, Value>) {
+      return std::move(value);
+    } else {
+      return value.template as<T>();
+    }
+  }
+};
+
+/// The free spelling of Evaluator::worker_channel.
+template <class T = Value>
+RemoteChannel<T> worker_channel(Evaluator& worker, std::string_view code) {
+  return worker.worker_channel<T>(code);
+}
+
+}  // namespace oast

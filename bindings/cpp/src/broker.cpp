@@ -1,0 +1,143 @@
+#include "oast/broker.hpp"
+
+#include <array>
+#include <charconv>
+#include <csignal>
+#include <cstdint>
+#include <mutex>
+#include <system_error>
+
+#include "broker_impl.hpp"
+#include "messages.hpp"
+#include "oast/worker.hpp"
+#include "thread.hpp"
+
+namespace oast {
+
+using detail::Link;
+
+namespace {
+
+std::optional<KernelId> as_id(std::string_view text) {
+  std::uint64_t number = 0;
+  const auto [end, error] = std::from_chars(text.data(), text.data() + text.size(), number);
+  if (error != std::errc{} || end != text.data() + text.size() || number == 0) return {};
+  return KernelId{number};
+}
+
+/// Made once and never destroyed: Workers that live in statics may outlive anything else.
+struct ProcessDefault {
+  std::mutex mutex;
+  std::weak_ptr<void> impl;
+};
+ProcessDefault& process_default_slot() {
+  static auto* slot = new ProcessDefault;  // NOLINT
+  return *slot;
+}
+
+}  // namespace
+
+std::string_view to_string(KernelState state) {
+  static constexpr std::array<std::string_view, 6> kNames = {"starting",     "idle",     "busy",
+                                                             "unresponsive", "stopping", "dead"};
+  const auto index = static_cast<std::size_t>(state);
+  return index < kNames.size() ? kNames[index] : "unknown";
+}
+
+std::filesystem::path runtime_root() { return broker::runtime_root(); }
+
+std::shared_ptr<Broker::Impl> Broker::Impl::make(std::shared_ptr<Link> link) {
+  return {new Impl(std::move(link)), [](Impl* impl) {
+            if (Link::in_callback()) {
+              detail::start_thread("oast-close", [impl] { delete impl; }).detach();  // NOLINT
+            } else {
+              delete impl;  // NOLINT
+            }
+          }};
+}
+
+Broker Broker::embedded(const EmbeddedOptions& options) {
+  return Broker(
+      Impl::make(Link::open(detail::make_embedded(options), "embedded", std::chrono::seconds(10))));
+}
+
+Broker Broker::process_default() {
+  ProcessDefault& slot = process_default_slot();
+  const std::lock_guard lock(slot.mutex);
+  if (auto impl = std::static_pointer_cast<Impl>(slot.impl.lock())) return Broker(std::move(impl));
+  Broker made = embedded();
+  slot.impl = made.impl_;
+  return made;
+}
+
+Broker Broker::connect(std::string_view directory_or_name, const ConnectOptions& options) {
+  return Broker(Impl::make(Link::open(detail::find_daemon(directory_or_name, options.token),
+                                      options.name, options.timeout)));
+}
+
+Worker Broker::start(std::string_view spec) const { return start(spec, StartOptions{}); }
+
+Worker Broker::start(std::string_view spec, StartOptions options) const {
+  options.broker = *this;
+  return Worker(spec, std::move(options));
+}
+
+KernelInfo Broker::find(KernelId kernel) const {
+  wire::AttachT asked;
+  asked.kernel = kernel.value;
+  return detail::read(impl_->link->ask_and_wait(asked)->reply<wire::Kernel>());
+}
+
+KernelInfo Broker::find(std::string_view name_or_id) const {
+  if (const auto id = as_id(name_or_id)) return find(*id);
+  wire::AttachT asked;
+  asked.name = name_or_id;
+  return detail::read(impl_->link->ask_and_wait(asked)->reply<wire::Kernel>());
+}
+
+std::vector<KernelInfo> Broker::list() const {
+  return detail::read(impl_->link->ask_and_wait(wire::ListT{})->reply<wire::Listing>());
+}
+
+std::vector<SpecInfo> Broker::specs() const {
+  return detail::read(impl_->link->ask_and_wait(wire::ListSpecsT{})->reply<wire::Specs>());
+}
+
+InterruptOutcome Broker::interrupt(KernelId kernel, InterruptOptions options) const {
+  return interrupt(kernel, RequestId{}, options);
+}
+
+InterruptOutcome Broker::interrupt(KernelId kernel, RequestId request, InterruptOptions options,
+                                   PeerId host) const {
+  const auto answered =
+      impl_->link->ask_and_wait(detail::interrupt_request(kernel, options, request, host));
+  return static_cast<InterruptOutcome>(answered->reply<wire::Interrupted>().outcome());
+}
+
+Death Broker::stop(KernelId kernel, StopOptions options) const {
+  const auto answered = impl_->link->ask_and_wait(detail::stop_request(kernel, options));
+  return wire::read(answered->reply<wire::Stopped>().death());
+}
+
+void Broker::signal(KernelId kernel, int signal) const {
+  if (signal == SIGKILL) {
+    kill(kernel);
+    return;
+  }
+  impl_->link->ask_and_wait(detail::signal_request(kernel, signal));
+}
+
+Death Broker::kill(KernelId kernel) const {
+  const auto answered = impl_->link->ask_and_wait(detail::signal_request(kernel, SIGKILL));
+  return wire::read(answered->reply<wire::Stopped>().death());
+}
+
+const std::filesystem::path& Broker::directory() const { return impl_->link->home().directory; }
+
+bool Broker::is_embedded() const { return impl_->link->home().embedded != nullptr; }
+
+bool Broker::connected() const { return impl_->link->connected(); }
+
+PeerId Broker::self() const { return impl_->link->self(); }
+
+}  // namespace oast

@@ -1,0 +1,164 @@
+#include "control_line.hpp"
+
+#include <algorithm>
+#include <exception>
+#include <iterator>
+#include <utility>
+
+#include "poll.hpp"
+#include "thread.hpp"
+
+namespace oast::detail {
+
+namespace {
+
+constexpr const char* kMonitorEndpoint = "inproc://oast-control-monitor";  // one line per context
+
+zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& socket) {
+  if (zmq_socket_monitor(socket.handle(), kMonitorEndpoint, ZMQ_EVENT_DISCONNECTED) != 0)
+    throw zmq::error_t();
+  zmq::socket_t events(context, zmq::socket_type::pair);
+  events.set(zmq::sockopt::linger, 0);
+  events.connect(kMonitorEndpoint);
+  return events;
+}
+
+}  // namespace
+
+ControlLine::ControlLine(zmq::context_t& context, zmq::socket_t socket, Options options)
+    : socket_(std::move(socket)), options_(std::move(options)) {
+  if (options_.silence.count() > 0) monitor_ = monitor(context, socket_);
+}
+
+void ControlLine::start() {
+  thread_ = start_thread("oast-control", [this] { run(); });
+}
+
+void ControlLine::send(wire::Packet packet) {
+  {
+    const std::lock_guard lock(mutex_);
+    outbox_.push_back(std::move(packet));
+  }
+  wake_.signal();
+}
+
+void ControlLine::after(std::chrono::milliseconds time, std::function<void()> task) {
+  {
+    const std::lock_guard lock(mutex_);
+    timers_.push_back({Clock::now() + time, std::move(task)});
+  }
+  wake_.signal();
+}
+
+void ControlLine::finish() {
+  finishing_ = true;
+  wake_.signal();
+  if (thread_.joinable()) thread_.join();
+}
+
+void ControlLine::run() {
+  try {
+    serve();
+  } catch (const std::exception& error) {
+    if (!lost_) lose(error.what());
+  }
+  // Also when lost: it must not dial a broker that takes the place of the one we knew.
+  if (monitor_) zmq_socket_monitor(socket_.handle(), nullptr, 0);
+  monitor_.close();
+  socket_.close();
+}
+
+void ControlLine::serve() {
+  heard_ = Clock::now();
+  while (!lost_) {
+    const bool last = finishing_;
+    transmit();
+    if (last) {
+      wire::Packet goodbye = wire::pack(RequestId{}, wire::GoodbyeT{});
+      wire::send(socket_, PeerId{}, goodbye);
+      return;
+    }
+    run_timers();
+    receive_all();
+    // Only after reading all there is: a host that was stopped itself has its Pings waiting.
+    if (broken_off()) {
+      lose("the connection broke");
+    } else if (options_.silence.count() > 0 && Clock::now() - heard_ > options_.silence) {
+      lose("no heartbeat for " + std::to_string(options_.silence.count()) + " ms");
+    } else {
+      sleep();
+    }
+  }
+}
+
+void ControlLine::transmit() {
+  std::vector<wire::Packet> batch;
+  {
+    const std::lock_guard lock(mutex_);
+    batch.swap(outbox_);
+  }
+  for (auto& packet : batch) wire::send(socket_, PeerId{}, packet);
+}
+
+void ControlLine::run_timers() {
+  std::vector<Timer> due;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto now = Clock::now();
+    const auto first = std::stable_partition(timers_.begin(), timers_.end(),
+                                             [&](const Timer& timer) { return timer.due > now; });
+    due.assign(std::make_move_iterator(first), std::make_move_iterator(timers_.end()));
+    timers_.erase(first, timers_.end());
+  }
+  for (auto& timer : due) timer.task();
+}
+
+void ControlLine::receive_all() {
+  while (auto message = wire::receive(socket_, wire::Limits{}, malformed_)) {
+    heard_ = Clock::now();
+    if (message->peer != PeerId{}) continue;  // only the broker speaks here
+    if (const auto* ping = message->packet.root().body_as_Ping()) {
+      pong(*ping);
+    } else {
+      options_.on_message(std::move(*message));
+    }
+  }
+}
+
+void ControlLine::pong(const wire::Ping& ping) {
+  wire::PongT answer;
+  answer.sent_ns = ping.sent_ns();
+  wire::Packet packet = wire::pack(RequestId{}, answer);
+  wire::send(socket_, PeerId{}, packet);
+}
+
+bool ControlLine::broken_off() {
+  if (!monitor_) return false;
+  zmq::message_t event;
+  bool any = false;
+  while (monitor_.recv(event, zmq::recv_flags::dontwait)) any = true;
+  return any;
+}
+
+void ControlLine::sleep() {
+  auto until = Clock::now() + std::chrono::hours(1);
+  if (options_.silence.count() > 0) until = heard_ + options_.silence;
+  {
+    const std::lock_guard lock(mutex_);
+    for (const Timer& timer : timers_) until = std::min(until, timer.due);
+  }
+  const auto left = std::chrono::ceil<std::chrono::milliseconds>(until - Clock::now());
+  std::vector<zmq::pollitem_t> items = {{socket_.handle(), 0, ZMQ_POLLIN, 0},
+                                        {nullptr, wake_.fd(), ZMQ_POLLIN, 0}};
+  if (monitor_) items.push_back({monitor_.handle(), 0, ZMQ_POLLIN, 0});
+  detail::poll(items, std::max(left, std::chrono::milliseconds(0)) + std::chrono::milliseconds(1));
+  if (items[1].revents != 0) wake_.clear();
+}
+
+void ControlLine::lose(const std::string& why) {
+  lost_ = true;
+  socket_.set(zmq::sockopt::linger, 0);  // there is nobody to send to
+  options_.on_lost(why);
+}
+
+}  // namespace oast::detail

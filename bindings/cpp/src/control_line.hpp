@@ -1,0 +1,85 @@
+// The control connection of a host.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <functional>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <vector>
+#include <zmq.hpp>
+
+#include "oast/codec.hpp"
+#include "oast/frames.hpp"
+#include "oast/wake_fd.hpp"
+
+namespace oast::detail {
+
+/// Owns the control socket on a thread of its own: answers heartbeats, sends what other threads ask
+/// it to, and notices when the broker is gone.
+///
+/// Threads: `send` and `after` may be called from any thread and do not block. The handlers are
+/// called on the line's thread.
+class ControlLine {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  struct Options {
+    /// No message for so long, and the broker counts as gone. 0: it lives as long as we do.
+    std::chrono::milliseconds silence{0};
+    /// Gets every message but Ping.
+    std::function<void(wire::Addressed&&)> on_message;
+    /// Called once, after which nothing is sent or received.
+    std::function<void(const std::string& why)> on_lost;
+  };
+
+  ControlLine(zmq::context_t& context, zmq::socket_t socket, Options options);
+  ~ControlLine() { finish(); }
+  ControlLine(const ControlLine&) = delete;
+  ControlLine& operator=(const ControlLine&) = delete;
+
+  /// Starts the thread. Nothing is received before.
+  void start();
+  /// To the broker, in the order of the calls.
+  void send(wire::Packet packet);
+  /// Runs `task` on the line's thread when the time is over; never, if the line ends before.
+  void after(std::chrono::milliseconds time, std::function<void()> task);
+  /// Says Goodbye after all that was to be sent, and ends the thread. Blocks. May be called again,
+  /// but not by two threads at once nor on the line's thread.
+  void finish();
+
+ private:
+  struct Timer {
+    Clock::time_point due;
+    std::function<void()> task;
+  };
+
+  void run();
+  void serve();
+  void transmit();
+  void run_timers();
+  void receive_all();
+  void pong(const wire::Ping& ping);
+  bool broken_off();
+  void sleep();
+  void lose(const std::string& why);
+
+  // Touched by the thread only, once it runs.
+  zmq::socket_t socket_;
+  zmq::socket_t monitor_;  // says when the connection breaks; not open when that cannot happen
+  const Options options_;
+  Clock::time_point heard_ = Clock::now();
+  std::size_t malformed_ = 0;
+  bool lost_ = false;
+
+  const wire::WakeFd wake_;
+  std::mutex mutex_;
+  std::vector<wire::Packet> outbox_;  // guarded by mutex_
+  std::vector<Timer> timers_;         // guarded by mutex_
+  std::atomic<bool> finishing_{false};
+  std::thread thread_;
+};
+
+}  // namespace oast::detail

@@ -1,0 +1,274 @@
+#include "link.hpp"
+
+#include <unistd.h>
+
+#include <algorithm>
+#include <iterator>
+#include <system_error>
+
+#include "messages.hpp"
+#include "thread.hpp"
+
+namespace oast::detail {
+
+namespace {
+
+using std::chrono::milliseconds;
+
+/// How long the data socket has to be free before the background takes it: long enough to stay out
+/// of a loop of round trips, short enough for a future that nobody waits for.
+constexpr milliseconds kLinger{1};
+
+thread_local int callback_depth = 0;
+
+struct CallbackScope {
+  CallbackScope() { ++callback_depth; }
+  ~CallbackScope() { --callback_depth; }
+  CallbackScope(const CallbackScope&) = delete;
+  CallbackScope& operator=(const CallbackScope&) = delete;
+};
+
+Failure gone(const std::string& why) {
+  return {.kind = FailureKind::disconnected,
+          .message = "the broker is gone: " + why,
+          .type = {},
+          .traceback = {},
+          .death = {}};
+}
+
+wire::HelloT hello(const BrokerHome& home, const std::string& name) {
+  wire::HelloT result;
+  result.role = wire::Role::host;
+  result.token = home.token;
+  result.name = name;
+  result.pid = ::getpid();
+  return result;
+}
+
+wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
+  wire::InputReplyT reply;
+  reply.text = line.value_or("");
+  reply.eof = !line;
+  return wire::pack(id, reply);
+}
+
+}  // namespace
+
+std::shared_ptr<Link> Link::open(BrokerHome home, const std::string& name, milliseconds timeout) {
+  auto connection = wire::dial(home.context(), home.control, home.data, hello(home, name), timeout);
+  std::shared_ptr<Link> link(new Link(std::move(home), std::move(connection)));  // NOLINT
+  link->start();
+  return link;
+}
+
+Link::Link(BrokerHome home, wire::Connection connection)
+    : home_(std::move(home)),
+      self_(connection.self),
+      control_(home_.context(), std::move(connection.control),
+               {.silence = home_.embedded ? milliseconds(0)
+                                          : connection.heartbeat * connection.heartbeat_misses,
+                .on_message = [this](wire::Addressed&& message) { on_control(std::move(message)); },
+                .on_lost = [this](const std::string& why) { on_lost(why); }}),
+      data_(std::move(connection.data), wire::Limits{},
+            [this](wire::Addressed&& message) { on_data(std::move(message)); }) {}
+
+Link::~Link() = default;
+
+void Link::start() {
+  control_.start();
+  background_ = start_thread("oast-data", [this] {
+    while (!closing_) data_.background(kLinger, Clock::now() + std::chrono::hours(1));
+  });
+}
+
+void Link::close() {
+  closing_ = true;
+  connected_ = false;
+  control_.finish();
+  end_all("the connection was closed");
+  data_.close();
+  background_.join();
+  if (home_.embedded) home_.embedded->stop();
+}
+
+bool Link::in_callback() { return callback_depth > 0; }
+
+std::shared_ptr<Request> Link::make_request(std::shared_ptr<KernelState> kernel) {
+  return std::make_shared<Request>(shared_from_this(), RequestId{++last_id_}, std::move(kernel));
+}
+
+bool Link::register_request(const std::shared_ptr<Request>& request) {
+  if (requests_.add(request)) return true;
+  request->abort(gone("the connection ended"));
+  return false;
+}
+
+Future<Value> Link::submit(const std::shared_ptr<KernelState>& kernel,
+                           const Evaluator::Request& asked, EvalOptions options) {
+  const auto death = kernel->death();
+  if (asked.reply == Evaluator::Request::Reply::nothing) {
+    if (death) raise({FailureKind::kernel_died, death->explanation, {}, {}, *death});
+    if (!connected_) raise(gone("the connection ended"));
+    data_.send(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
+    return {};
+  }
+  auto request = make_request(kernel);
+  if (death) {
+    request->abort({FailureKind::kernel_died, death->explanation, {}, {}, *death});
+    return Future<Value>(std::move(request));
+  }
+  const bool own = options.on_output || options.on_input;
+  if (own) {
+    request->set_callbacks(std::make_unique<const Request::Callbacks>(
+        Request::Callbacks{std::move(options.on_output), std::move(options.on_input)}));
+  }
+  send_data(request, [&](RequestId id) { return build(id, asked, options); });
+  // After the send, so that the background does not take the socket before it.
+  if (!asked.blocking && (own || kernel->has_callbacks())) request->expect_promptly();
+  return Future<Value>(std::move(request));
+}
+
+bool Link::wait(const Request& request, std::optional<Clock::time_point> deadline) {
+  bool ready = data_.wait([&request] { return request.ready(); }, deadline);
+  // A closed socket ends waits a moment before whoever ends the request is through.
+  while (!ready && !(deadline && Clock::now() >= *deadline)) {
+    std::this_thread::yield();
+    ready = request.ready();
+  }
+  if (haste_ > 0) data_.notify();  // others depend on what this thread received so far
+  return ready;
+}
+
+void Link::begin_haste() {
+  if (haste_++ == 0) data_.notify();
+}
+
+void Link::cancel(const Request& request) {
+  if (request.kernel()) interrupt(request.id(), request.kernel()->id(), milliseconds(1));
+}
+
+/// An interrupt on control may overtake its request on data, and then finds nothing. So it is
+/// repeated until the request has ended, with twice the patience each time.
+void Link::interrupt(RequestId id, KernelId kernel, milliseconds patience) {
+  wire::InterruptT asked;
+  asked.kernel = kernel.value;
+  asked.request = id.value;
+  auto interrupted = ask(asked);
+  const std::weak_ptr<Request> weak = interrupted;
+  interrupted->Pending::then([=, this] {
+    const auto answered = weak.lock();
+    if (!answered || closing_ || !requests_.contains(id)) return;
+    const auto* outcome = answered->find_reply<wire::Interrupted>();
+    if (outcome == nullptr || (outcome->outcome() != wire::InterruptOutcome::already_finished &&
+                               outcome->outcome() != wire::InterruptOutcome::nothing_running))
+      return;
+    control_.after(patience, [=, this] {
+      if (requests_.contains(id)) interrupt(id, kernel, std::min(patience * 2, milliseconds(100)));
+    });
+  });
+}
+
+void Link::adopt(const std::shared_ptr<KernelState>& kernel) {
+  const std::lock_guard lock(adopted_mutex_);
+  for (auto at = adopted_.begin(); at != adopted_.end();) {
+    std::erase_if(at->second, [](const auto& state) { return state.expired(); });
+    at = at->second.empty() ? adopted_.erase(at) : std::next(at);
+  }
+  adopted_[peer_of(kernel->id())].push_back(kernel);
+}
+
+std::vector<std::shared_ptr<KernelState>> Link::adopted(PeerId kernel) {
+  const std::lock_guard lock(adopted_mutex_);
+  std::vector<std::shared_ptr<KernelState>> result;
+  const auto at = adopted_.find(kernel);
+  if (at == adopted_.end()) return result;
+  for (const auto& weak : at->second)
+    if (auto state = weak.lock()) result.push_back(std::move(state));
+  return result;
+}
+
+void Link::on_data(wire::Addressed&& message) noexcept {
+  const CallbackScope scope;
+  const wire::Message& root = message.packet.root();
+  const RequestId id{root.id()};
+  if (root.body_type() == wire::Body::Output) {
+    on_output(message.peer, id, std::move(message.packet));
+  } else if (const auto* asked = root.body_as_InputRequest()) {
+    on_input_request(message.peer, id, *asked);
+  } else if (const auto request = requests_.take(id, message.peer)) {
+    request->answer(std::move(message.packet), message.peer);
+  }
+}
+
+void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept {
+  const std::vector<Buffer> buffers = wire::share(std::move(packet.buffers));
+  const Output output = read(*packet.root().body_as_Output(), buffers);
+  if (const auto request = requests_.find(id, kernel)) {
+    try {
+      request->output(output);
+    } catch (...) {
+      requests_.spoil(id, std::current_exception());
+    }
+    return;
+  }
+  for (const auto& state : adopted(kernel)) state->output(nullptr, output);
+}
+
+void Link::on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
+  InputCallback callback;
+  if (const auto request = requests_.find(id, kernel)) {
+    callback = request->on_input();
+  } else {
+    for (const auto& state : adopted(kernel))
+      if (!callback) callback = state->on_input();
+  }
+  if (!callback) {
+    data_.send(kernel, input_reply(id, std::nullopt));
+    return;
+  }
+  // Nobody waits for this thread: the callback may sit at a terminal for ever.
+  try {
+    start_thread("oast-input", [weak = weak_from_this(), kernel, id, callback,
+                                prompt = std::string(wire::text(asked.prompt())),
+                                password = asked.password()] {
+      wire::Packet reply;
+      try {
+        reply = input_reply(id, callback(prompt, password));
+      } catch (...) {  // counts as end of input, as InputCallback says
+        reply = input_reply(id, std::nullopt);
+      }
+      if (const auto link = weak.lock()) link->data_.send(kernel, std::move(reply));
+    }).detach();
+  } catch (const std::system_error&) {  // no thread to be had: nor an answer
+    data_.send(kernel, input_reply(id, std::nullopt));
+  }
+}
+
+void Link::on_control(wire::Addressed&& message) {
+  const CallbackScope scope;
+  const RequestId id{message.packet.root().id()};
+  if (const auto request = requests_.take(id, PeerId{})) {
+    request->answer(std::move(message.packet), PeerId{});
+    data_.notify();  // who waits for it does not wait for this thread
+    return;
+  }
+  // A complaint about no request in particular: the broker counts us as gone.
+  const auto* failure = message.packet.root().body_as_Failure();
+  if (failure != nullptr && !id &&
+      (failure->kind() == wire::FailureKind::permission_denied ||
+       failure->kind() == wire::FailureKind::disconnected))
+    on_lost(std::string(wire::text(failure->message())));
+}
+
+void Link::on_lost(const std::string& why) {
+  const CallbackScope scope;
+  connected_ = false;
+  end_all(why);
+}
+
+void Link::end_all(const std::string& why) {
+  for (const auto& request : requests_.close()) request->abort(gone(why));
+  data_.notify();
+}
+
+}  // namespace oast::detail

@@ -1,0 +1,127 @@
+// One connection to a broker.
+#pragma once
+
+#include <atomic>
+#include <chrono>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <thread>
+#include <unordered_map>
+#include <utility>
+#include <vector>
+
+#include "broker_home.hpp"
+#include "control_line.hpp"
+#include "kernel_state.hpp"
+#include "oast/dial.hpp"
+#include "oast/shared_socket.hpp"
+#include "open_requests.hpp"
+#include "request.hpp"
+
+namespace oast::detail {
+
+/// Both sockets of a host, its open requests, and the two threads that keep them going: one owns
+/// control, one receives data while nobody else does.
+///
+/// `close` ends the connection and every open request; the object itself lives as long as somebody
+/// holds one of its requests. Thread-safe.
+class Link : public std::enable_shared_from_this<Link> {
+ public:
+  using Clock = std::chrono::steady_clock;
+
+  /// Dials and starts the threads. Throws as wire::dial.
+  static std::shared_ptr<Link> open(BrokerHome home, const std::string& name,
+                                    std::chrono::milliseconds timeout);
+  ~Link();
+  Link(const Link&) = delete;
+  Link& operator=(const Link&) = delete;
+
+  /// Says Goodbye, ends every open request with `disconnected`, ends an embedded broker and its
+  /// kernels. Blocks. Called once, not in a callback.
+  void close();
+
+  const BrokerHome& home() const { return home_; }
+  PeerId self() const { return self_; }
+  bool connected() const { return connected_; }
+  /// True on a thread that runs a callback or continuation of any link, which must not block.
+  static bool in_callback();
+
+  /// Sends an Eval or Call. Does not block.
+  Future<Value> submit(const std::shared_ptr<KernelState>& kernel, const Evaluator::Request& asked,
+                       EvalOptions options);
+  /// Sends what the kernel answers without queueing it at the broker. Does not block.
+  /// `build(id)` gives the message.
+  template <class Build>
+  std::shared_ptr<Request> ask_kernel(const std::shared_ptr<KernelState>& kernel,
+                                      const Build& build) {
+    return send_data(make_request(kernel), build);
+  }
+  /// Asks the broker on control. `kernel`: whose death explains a failure, or nullptr. Does not
+  /// block.
+  template <class Object>
+  std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelState> kernel = {}) {
+    auto request = make_request(std::move(kernel));
+    if (register_request(request)) control_.send(wire::pack(request->id(), object));
+    return request;
+  }
+  /// The same, and blocks for the answer, which it throws if it is a failure.
+  template <class Object>
+  std::shared_ptr<Request> ask_and_wait(const Object& object,
+                                        std::shared_ptr<KernelState> kernel = {}) {
+    auto request = ask(object, std::move(kernel));
+    request->wait(std::nullopt);
+    static_cast<void>(request->value());
+    return request;
+  }
+
+  /// Output of `kernel` that belongs to no open request goes to it, until it dies.
+  void adopt(const std::shared_ptr<KernelState>& kernel);
+
+  // For Request.
+  bool wait(const Request& request, std::optional<Clock::time_point> deadline);
+  void cancel(const Request& request);
+  void begin_haste();
+  void end_haste() noexcept { --haste_; }
+
+ private:
+  Link(BrokerHome home, wire::Connection connection);
+
+  std::shared_ptr<Request> make_request(std::shared_ptr<KernelState> kernel);
+  /// False when the link is closed; the request has ended then.
+  bool register_request(const std::shared_ptr<Request>& request);
+  template <class Build>
+  std::shared_ptr<Request> send_data(std::shared_ptr<Request> request, const Build& build) {
+    wire::Packet packet = build(request->id());
+    if (register_request(request)) data_.send(peer_of(request->kernel()->id()), std::move(packet));
+    return request;
+  }
+
+  void start();
+  void on_data(wire::Addressed&& message) noexcept;
+  void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
+  void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);
+  void on_control(wire::Addressed&& message);
+  void on_lost(const std::string& why);
+  void end_all(const std::string& why);
+  void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
+  std::vector<std::shared_ptr<KernelState>> adopted(PeerId kernel);
+
+  const BrokerHome home_;  // before the sockets, which live in its context
+  const PeerId self_;
+  std::atomic<std::uint64_t> last_id_{0};
+  std::atomic<bool> connected_{true};
+  std::atomic<bool> closing_{false};
+  std::atomic<int> haste_{0};  // requests that somebody depends on without waiting for them
+  OpenRequests requests_;
+
+  std::mutex adopted_mutex_;
+  std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelState>>> adopted_;
+
+  ControlLine control_;
+  wire::SharedSocket data_;
+  std::thread background_;
+};
+
+}  // namespace oast::detail

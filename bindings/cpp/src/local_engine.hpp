@@ -1,0 +1,94 @@
+// A Lua engine on a thread of this process.
+#pragma once
+
+#include <condition_variable>
+#include <deque>
+#include <functional>
+#include <memory>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <thread>
+
+#include "local_channels.hpp"
+#include "local_interrupts.hpp"
+#include "local_request.hpp"
+#include "oast/evaluator.hpp"
+#include "oast/in_process_worker.hpp"
+#include "oast/kernel/engine.hpp"
+#include "oast/remote_channel.hpp"
+
+namespace oast::detail {
+
+/// The engine's thread, the queue before it, and what the engine asks of its surroundings.
+/// Thread-safe but for Services, which says itself who calls what.
+class LocalEngine : public kernel::Services,
+                    public ChannelHome,
+                    public std::enable_shared_from_this<LocalEngine> {
+ public:
+  /// Blocks until the engine is up; throws what making it threw.
+  static std::shared_ptr<LocalEngine> start(InProcessOptions options);
+  ~LocalEngine() override;
+
+  Future<Value> submit(const Evaluator::Request& asked, EvalOptions options);
+  /// Runs `task` on the engine's thread, in the queue's order, and blocks for its end.
+  void perform(std::function<void(kernel::Engine&)> task);
+  InterruptOutcome interrupt(std::chrono::milliseconds timeout);
+  void cancel(const std::shared_ptr<LocalRequest>& request);
+  /// Ends the thread. Blocks until it has ended, unless it is the caller.
+  void stop();
+  bool running() const;
+
+  Future<Value> channel(Operation operation, ChannelId channel, Value value) override;
+
+ private:
+  struct Job {
+    std::shared_ptr<LocalRequest> request;
+    std::function<Value(kernel::Engine&)> run;
+    bool interruptible = true;
+  };
+
+  explicit LocalEngine(InProcessOptions options) : options_(std::move(options)) {}
+
+  std::shared_ptr<LocalRequest> make_request(EvalOptions options = {});
+  /// Ends it at once when the engine was stopped.
+  void enqueue(Job job);
+  void serve(kernel::Engine& engine);
+  std::optional<Job> next();
+  void run(kernel::Engine& engine, Job& job);
+  /// Says that nothing runs, then ends what ran.
+  template <class Answer>
+  void finish(const Job& job, Answer answer);
+  Failure interrupted_or_stopped() const;
+  std::shared_ptr<LocalRequest> current() const;
+  /// Blocks the engine for the outcome of a channel operation. `begin(answer)` starts it.
+  template <class Begin>
+  LocalChannels::Outcome await(const Begin& begin);
+
+  void output(kernel::Stream stream, std::string_view text) override;
+  void flush() override {}  // nothing is buffered
+  std::optional<std::string> input(std::string_view prompt, bool password) override;
+  bool interrupted() const noexcept override { return interrupts_.raised(); }
+  ChannelId make_channel(std::size_t capacity) override { return channels_.make(capacity); }
+  void put(ChannelId channel, Value value) override;
+  std::optional<Value> take(ChannelId channel) override;
+  bool ready(ChannelId channel) override { return channels_.ready(channel); }
+  void close(ChannelId channel) override { channels_.close(channel); }
+  [[noreturn]] void exit(int code) override;
+
+  const InProcessOptions options_;
+  LocalChannels channels_;
+  LocalInterrupts interrupts_;
+
+  mutable std::mutex mutex_;  // guards the next four
+  std::condition_variable queued_;
+  std::deque<Job> queue_;
+  std::shared_ptr<LocalRequest> running_;  // what can be interrupted now
+  bool stopping_ = false;
+
+  std::mutex join_mutex_;
+  std::thread thread_;
+};
+
+}  // namespace oast::detail

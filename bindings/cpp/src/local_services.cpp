@@ -1,0 +1,82 @@
+// What LocalEngine does for its engine, on the engine's thread.
+#include <utility>
+
+#include "local_engine.hpp"
+#include "thread.hpp"
+
+namespace oast::detail {
+
+void LocalEngine::output(kernel::Stream stream, std::string_view text) {
+  const auto request = current();
+  const Output output{stream == kernel::Stream::err ? Output::Stream::err : Output::Stream::out,
+                      std::string(text)};
+  if (request) {
+    request->output(output, options_.on_output);
+  } else if (options_.on_output) {
+    options_.on_output(output);
+  }
+}
+
+std::optional<std::string> LocalEngine::input(std::string_view prompt, bool password) {
+  const auto request = current();
+  const InputCallback callback =
+      request && request->on_input ? request->on_input : options_.on_input;
+  if (!callback) return std::nullopt;
+
+  struct Slot {
+    bool answered = false;
+    std::optional<std::string> line;
+  };
+  const auto slot = std::make_shared<Slot>();
+  // Nobody waits for this thread: the callback may sit at a terminal for ever.
+  start_thread("oast-input", [weak = weak_from_this(), slot, callback, asked = std::string(prompt),
+                              password] {
+    std::optional<std::string> line;
+    try {
+      line = callback(asked, password);
+    } catch (...) {  // counts as end of input, as InputCallback says
+      line.reset();
+    }
+    const auto self = weak.lock();
+    if (!self) return;
+    self->interrupts_.change([&] { *slot = {true, std::move(line)}; });
+  }).detach();
+  if (!interrupts_.wait([&] { return slot->answered; })) throw kernel::Interrupted();
+  return slot->line;
+}
+
+template <class Begin>
+LocalChannels::Outcome LocalEngine::await(const Begin& begin) {
+  std::optional<LocalChannels::Outcome> outcome;
+  const auto here = [&] { return outcome.has_value(); };
+  const LocalChannels::Ticket ticket = begin(
+      [&](LocalChannels::Outcome came) { interrupts_.change([&] { outcome = std::move(came); }); });
+  if (!interrupts_.wait(here)) {
+    channels_.cancel(ticket, {FailureKind::interrupted, "interrupted", {}, {}, {}});
+    interrupts_.wait_through(here);  // from us, or from another thread that was quicker
+  }
+  if (outcome->failure && (outcome->failure->kind == FailureKind::interrupted || !running()))
+    throw kernel::Interrupted();
+  return std::move(*outcome);
+}
+
+void LocalEngine::put(ChannelId channel, Value value) {
+  auto outcome = await([&](LocalChannels::Answer answer) {
+    return channels_.put(channel, std::move(value), std::move(answer));
+  });
+  if (outcome.failure) raise(std::move(*outcome.failure));
+}
+
+std::optional<Value> LocalEngine::take(ChannelId channel) {
+  auto outcome = await(
+      [&](LocalChannels::Answer answer) { return channels_.take(channel, std::move(answer)); });
+  if (!outcome.failure) return std::move(outcome.value);
+  return std::nullopt;
+}
+
+void LocalEngine::exit(int code) {
+  throw Error(FailureKind::unimplemented,
+              "os.exit(" + std::to_string(code) + ") would end the host of an in-process worker");
+}
+
+}  // namespace oast::detail

@@ -1,0 +1,311 @@
+"""Brokers, and kernels as they see them."""
+
+from __future__ import annotations
+
+import ctypes
+import dataclasses
+import os
+import signal as signals
+import sys
+import threading
+from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
+
+from . import _library, _structures
+from ._handles import Handle
+from ._library import lib, made, milliseconds
+from .errors import Death
+
+if TYPE_CHECKING:
+    from ._output import OnInput, OnOutput
+    from ._worker import Worker
+
+STATES = ("starting", "idle", "busy", "unresponsive", "stopping", "dead")
+CHANGES = ("heartbeat", "state")
+
+
+@dataclasses.dataclass(frozen=True)
+class KernelInfo:
+    """A kernel as its broker saw it last."""
+
+    id: int
+    name: str
+    spec: str
+    state: str  # one of STATES
+    pid: int
+    owner: Optional[int]  # a peer; None: detached
+    detached: bool
+    request: Optional[int]  # that runs now
+    request_seconds: float  # how long it has run
+    queued: int  # requests not begun
+    rss_bytes: int
+    cpu_seconds: float
+    heartbeat_seconds: Optional[float]  # round trip of the last heartbeat
+    age_seconds: float
+    death: Optional[Death]
+
+
+@dataclasses.dataclass(frozen=True)
+class SpecInfo:
+    """A recipe for starting kernels."""
+
+    name: str
+    language: str
+    display_name: str
+    argv: List[str]
+    problem: str  # why it cannot start, as far as known; "": it seems that it can
+    features: List[str]  # what its kernels can do: "complete", "native:pickle5"
+
+
+def read_kernel(view: _structures.KernelView) -> KernelInfo:
+    return KernelInfo(
+        id=view.id,
+        name=view.name.decode(),
+        spec=view.spec.decode(),
+        state=STATES[view.state] if view.state < len(STATES) else "unknown",
+        pid=view.pid,
+        owner=view.owner or None,
+        detached=bool(view.detached),
+        request=view.request or None,
+        request_seconds=view.request_ms / 1000,
+        queued=view.queued,
+        rss_bytes=view.rss_bytes,
+        cpu_seconds=view.cpu_seconds,
+        heartbeat_seconds=view.heartbeat_ms / 1000 if view.heartbeat_ms >= 0 else None,
+        age_seconds=view.age_ms / 1000,
+        death=_library.read_death(view.death),
+    )
+
+
+def _read_spec(view: _structures.SpecView) -> SpecInfo:
+    return SpecInfo(
+        name=view.name.decode(),
+        language=view.language.decode(),
+        display_name=view.display_name.decode(),
+        argv=[view.argv[i].decode() for i in range(view.argv_count)],
+        problem=view.problem.decode(),
+        features=[view.features[i].decode() for i in range(view.features_count)],
+    )
+
+
+class Watch:
+    """News of kernels until closed, with `with` or by losing the last reference."""
+
+    def __init__(self, broker: int, callback: "Callable[[str, KernelInfo], None]") -> None:
+        def on_event(_context: object, change: int, view: Any) -> None:
+            callback(CHANGES[change], read_kernel(view.contents))
+
+        self._callback = _structures.ON_EVENT(on_event)
+        pointer = made(lib.oast_broker_watch, broker, self._callback, None)
+        self._handle = Handle(pointer, "oast_watch_free", "watch")
+        # The library calls it until it is freed, which may be after this object has gone.
+        self._handle.callback = self._callback  # type: ignore[attr-defined]
+
+    def close(self) -> None:
+        """Blocks until a running callback has returned, except when called by it."""
+        self._handle.close()
+
+    def __enter__(self) -> "Watch":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+class Broker:
+    """A connection to a broker, in this process or a daemon; made by `connect`. Thread-safe. It
+    ends with its last user, and with it the kernels that were started over it, unless detached.
+
+    Kernels are named by their id or name, or are Workers.
+    """
+
+    def __init__(self, pointer: int) -> None:
+        self._handle = Handle(pointer, "oast_broker_free", "broker")
+
+    def start(self, spec: str = "python", **options: Any) -> "Worker":
+        """Starts a kernel: see Worker."""
+        from ._worker import Worker
+
+        return Worker(spec, broker=self, **options)
+
+    def attach(
+        self,
+        kernel: "Kernel",
+        *,
+        trust: bool = False,
+        on_output: "Optional[OnOutput]" = None,
+        on_input: "Optional[OnInput]" = None,
+        monitor_stdout: bool = True,
+        monitor_stderr: bool = True,
+    ) -> "Worker":
+        """A Worker of a kernel that runs already, of whatever host. It does not own the kernel."""
+        from ._worker import Worker
+
+        name = kernel if isinstance(kernel, str) else str(self._id(kernel))
+        return Worker._attach(
+            self, name, trust, on_output, on_input, monitor_stdout, monitor_stderr
+        )
+
+    def list(self) -> List[KernelInfo]:
+        """Every kernel that lives, and those that died in the last minute."""
+        views, count = ctypes.POINTER(_structures.KernelView)(), ctypes.c_size_t()
+        with self._handle as broker:
+            _library.check(
+                lib.oast_broker_list(broker, ctypes.byref(views), ctypes.byref(count))
+            )
+        return [read_kernel(views[i]) for i in range(count.value)]
+
+    def find(self, kernel: "Kernel") -> KernelInfo:
+        """A kernel that lives, or died in the last minute. Raises NotFoundError."""
+        name = kernel if isinstance(kernel, str) else str(self._id(kernel))
+        view = ctypes.POINTER(_structures.KernelView)()
+        with self._handle as broker:
+            _library.check(
+                lib.oast_broker_find(broker, _library.utf8(name), ctypes.byref(view))
+            )
+        return read_kernel(view.contents)
+
+    def specs(self) -> List[SpecInfo]:
+        views, count = ctypes.POINTER(_structures.SpecView)(), ctypes.c_size_t()
+        with self._handle as broker:
+            _library.check(
+                lib.oast_broker_specs(broker, ctypes.byref(views), ctypes.byref(count))
+            )
+        return [_read_spec(views[i]) for i in range(count.value)]
+
+    def interrupt(
+        self,
+        kernel: "Kernel",
+        request: Optional[int] = None,
+        *,
+        timeout: float = 2.0,
+        escalate: bool = False,
+    ) -> str:
+        """Interrupts one request of ours, or whatever runs now: see Worker.interrupt."""
+        from ._evaluator import OUTCOMES
+
+        options = _structures.InterruptOptions(
+            size=ctypes.sizeof(_structures.InterruptOptions),
+            timeout_ms=milliseconds(timeout),
+            escalate=int(escalate),
+        )
+        outcome = ctypes.c_uint32()
+        number = self._id(kernel)
+        with self._handle as broker:
+            _library.check(
+                lib.oast_broker_interrupt(
+                    broker, number, request or 0, 0, ctypes.byref(options), ctypes.byref(outcome)
+                )
+            )
+        return OUTCOMES[outcome.value]
+
+    def stop(
+        self, kernel: "Kernel", exit_timeout: float = 15.0, term_timeout: float = 15.0
+    ) -> Optional[Death]:
+        """Blocks until it is gone: see Worker.stop."""
+        from ._evaluator import stop_options
+
+        options = stop_options(exit_timeout, term_timeout)
+        death = ctypes.POINTER(_structures.DeathView)()
+        number = self._id(kernel)
+        with self._handle as broker:
+            _library.check(
+                lib.oast_broker_stop(
+                    broker, number, ctypes.byref(options), ctypes.byref(death)
+                )
+            )
+        return _library.read_death(death)
+
+    def kill(self, kernel: "Kernel") -> Optional[Death]:
+        """SIGKILL to its whole process tree. Blocks until it is gone."""
+        death = ctypes.POINTER(_structures.DeathView)()
+        number = self._id(kernel)
+        with self._handle as broker:
+            _library.check(lib.oast_broker_kill(broker, number, ctypes.byref(death)))
+        return _library.read_death(death)
+
+    def signal(self, kernel: "Kernel", signal: "int | signals.Signals") -> None:
+        """Sends a signal to the kernel process."""
+        number = self._id(kernel)
+        with self._handle as broker:
+            _library.check(lib.oast_broker_signal(broker, number, int(signal)))
+
+    def watch(self, callback: "Callable[[str, KernelInfo], None]") -> Watch:
+        """Calls it, on a thread of its own, with every heartbeat and change of state (CHANGES) of
+        every kernel from now on."""
+        with self._handle as broker:
+            return Watch(broker, callback)
+
+    @property
+    def directory(self) -> str:
+        with self._handle as broker:
+            directory: bytes = lib.oast_broker_directory(broker)
+        return os.fsdecode(directory)
+
+    @property
+    def connected(self) -> bool:
+        """False once the broker was found gone."""
+        if self._handle.closed:
+            return False
+        with self._handle as broker:
+            return bool(lib.oast_broker_connected(broker))
+
+    def close(self) -> None:
+        """Workers made from it keep the connection."""
+        self._handle.close()
+
+    def __enter__(self) -> "Broker":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _id(self, kernel: "Kernel") -> int:
+        if isinstance(kernel, int):
+            if not 0 < kernel < 1 << 64:
+                raise ValueError(f"{kernel} is no id of a kernel: they are from 1 to 2**64 - 1")
+            return kernel
+        return self.find(kernel).id if isinstance(kernel, str) else kernel.id
+
+
+Kernel = Union[int, str, "Worker"]
+
+
+def connect(
+    directory_or_name: Optional[str] = None,
+    *,
+    name: str = "python",
+    token: Optional[str] = None,
+    timeout: float = 5.0,
+) -> Broker:
+    """A connection to the daemon that lives in a directory, or, given a name without a slash, in
+    the user's own runtime directory; None: "default". `name` says who we are, to people."""
+    options = _structures.ConnectOptions(
+        size=ctypes.sizeof(_structures.ConnectOptions),
+        name=_library.utf8(name),
+        token=_library.utf8(token),
+        timeout_ms=milliseconds(timeout),
+    )
+    place = _library.utf8(os.fspath(directory_or_name) if directory_or_name else None)
+    return Broker(made(lib.oast_broker_connect, place, ctypes.byref(options)))
+
+
+_default_lock = threading.Lock()
+_default: Dict[str, Broker] = {}
+
+
+def default_broker() -> Broker:
+    """The broker of the kernel that this program is, if it is one; else one in this process."""
+    with _default_lock:
+        broker = _default.get("")
+        if broker is None or not broker.connected:
+            broker = _default[""] = _make_default()
+        return broker
+
+
+def _make_default() -> Broker:
+    kernel = sys.modules.get("oast_kernel")
+    home = kernel.broker() if kernel is not None and hasattr(kernel, "broker") else None
+    if home is not None:
+        directory, token = home
+        return connect(directory, token=token)
+    return Broker(made(lib.oast_broker_default))

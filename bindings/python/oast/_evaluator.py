@@ -1,0 +1,379 @@
+"""What every worker can do, wherever its code runs."""
+
+from __future__ import annotations
+
+import copy
+import ctypes
+import dataclasses
+from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
+
+from . import _library, _output, _structures
+from ._functions import Function, resolve
+from ._future import Future, wait_for, wait_or_take_back
+from ._handles import Handle
+from ._library import lib, made, milliseconds
+from ._output import OnInput, OnOutput, Sink
+from ._queue import queue
+from ._encode import Encoded
+from .errors import NotFoundError
+
+OUTCOMES = (
+    "interrupted",
+    "cancelled",
+    "already_finished",
+    "nothing_running",
+    "not_interruptible",
+    "killed",
+)
+CODE_STATUSES = ("complete", "incomplete", "invalid", "unknown")
+
+_NOTHING: Sequence[object] = ()
+E_ = TypeVar("E_", bound="Evaluator")
+
+
+@dataclasses.dataclass(frozen=True)
+class Completions:
+    """What could stand somewhere: each match replaces code[start:end]."""
+
+    matches: List[str]
+    start: int
+    end: int
+
+
+@dataclasses.dataclass(frozen=True)
+class Completeness:
+    """Whether a frontend should evaluate the code or ask for another line."""
+
+    status: str  # one of CODE_STATUSES
+    indent: str  # of the next line, when incomplete
+
+
+@dataclasses.dataclass(frozen=True)
+class _Options:
+    lane: int = 0
+    timeout: Optional[float] = None
+    on_output: Optional[OnOutput] = None
+    on_input: Optional[OnInput] = None
+
+    def __post_init__(self) -> None:
+        if not isinstance(self.lane, int) or not 0 <= self.lane < 1 << 32:
+            raise ValueError(f"the lane is {self.lane!r}, but must be an int from 0 to 2**32 - 1")
+        milliseconds(self.timeout)  # raises when it is no time
+
+
+class RemoteChannel:
+    """A bounded queue of values that lives in a worker. Thread-safe. It ends with its worker."""
+
+    def __init__(self, pointer: int, trust: bool) -> None:
+        self._handle = Handle(pointer, "oast_channel_free", "channel")
+        self._trust = trust
+
+    def put_async(self, value: object) -> Future:
+        return Future(self._put(value), self._trust)
+
+    def take_async(self) -> Future:
+        with self._handle as channel:
+            return Future(made(lib.oast_channel_take_async, channel), self._trust)
+
+    def put(self, value: object, timeout: Optional[float] = None) -> None:
+        """Blocks while the channel is full. Raises NotFoundError when it is closed; TimeoutError
+        after `timeout` seconds, and then nothing was put."""
+        wait_or_take_back(self._put(value), timeout, self._trust)
+
+    def take(self, timeout: Optional[float] = None) -> Any:
+        """Blocks while the channel is empty. Raises NotFoundError when it is closed and empty;
+        TimeoutError after `timeout` seconds, and then no value was lost."""
+        with self._handle as channel:
+            future = made(lib.oast_channel_take_async, channel)
+        return wait_or_take_back(future, timeout, self._trust)
+
+    def is_ready(self) -> bool:
+        """Whether a take would not block. Raises NotFoundError when it is closed and empty."""
+        ready = ctypes.c_int()
+        with self._handle as channel:
+            _library.check(lib.oast_channel_ready(channel, ctypes.byref(ready)))
+        return bool(ready.value)
+
+    def close(self) -> None:
+        """What it holds can still be taken."""
+        with self._handle as channel:
+            _library.check(lib.oast_channel_close(channel))
+
+    def __iter__(self) -> Iterator[Any]:
+        """Takes until the channel is closed and empty."""
+        while True:
+            try:
+                value = self.take()
+            except NotFoundError:
+                return
+            yield value
+
+    def _put(self, value: object) -> int:
+        encoded = Encoded((value,), self._trust)
+        release, ticket = _lend(encoded)
+        with self._handle as channel:
+            return made(
+                lib.oast_channel_put_async, channel, encoded.nodes, release, ticket
+            )
+
+
+def _lend(encoded: Encoded) -> "tuple[Optional[int], Optional[int]]":
+    """How the library tells that it does not need large parts of the values any more."""
+    if not encoded.pins:
+        return None, None
+    # The action does nothing but keep what it refers to until then.
+    return lib.queue_push, queue.ticket(lambda kept=encoded: None)  # type: ignore[misc]
+
+
+class Evaluator:
+    """Something that evaluates code: a Worker or an InProcessWorker. Thread-safe.
+
+    Code is text. Functions are dotted paths ("math.sqrt"), Python functions that the worker can
+    import, Source, or, for a worker started with trust=True, any function.
+
+    Values: None, bool, int, float, str, bytes, list, tuple (a list there), dict, numpy scalars, and
+    as tensors, without a copy, numpy arrays and buffers; do not change these until the request has
+    ended. Results that are tensors are read-only arrays. All else is sent as a pickle and needs
+    trust=True.
+    """
+
+    _handle: Handle
+    _trust: bool
+    _sink: Sink
+    _options = _Options()
+
+    def remote_eval(
+        self, code: str, *, args: Sequence[object] = _NOTHING, source_name: str = "", **options: Any
+    ) -> Future:
+        """Evaluates; the value comes in the future. `args` are the code's arguments, where its
+        language has such; `source_name` is what tracebacks call it. Options: see with_options."""
+        return self._later(_library.EVAL, code, args, source_name, options)
+
+    def remote_eval_fetch(
+        self, code: str, *, args: Sequence[object] = _NOTHING, source_name: str = "", **options: Any
+    ) -> Any:
+        """Blocks for the value."""
+        return self._now(_library.VALUE, _library.EVAL, code, args, source_name, options)
+
+    def remote_eval_wait(
+        self, code: str, *, args: Sequence[object] = _NOTHING, source_name: str = "", **options: Any
+    ) -> None:
+        """Blocks; the value stays where it is."""
+        self._now(_library.DONE, _library.EVAL, code, args, source_name, options)
+
+    def remote_call(self, function: Function, *args: object, **kwargs: object) -> Future:
+        """Calls; the value comes in the future."""
+        return self._later(*resolve(function, args, kwargs, self._trust))
+
+    def remote_call_fetch(self, function: Function, *args: object, **kwargs: object) -> Any:
+        """Blocks for the value."""
+        return self._now(_library.VALUE, *resolve(function, args, kwargs, self._trust))
+
+    def remote_call_wait(self, function: Function, *args: object, **kwargs: object) -> None:
+        """Blocks; the value stays where it is."""
+        self._now(_library.DONE, *resolve(function, args, kwargs, self._trust))
+
+    def remote_do(self, what: Function, *args: object, **kwargs: object) -> None:
+        """Calls without any answer, also when it fails. Text is code, as in Malt, unless there are
+        arguments: then it is the dotted path of a function."""
+        if type(what) is str and not args and not kwargs:
+            asked: Tuple[int, str, Sequence[object]] = (_library.EVAL, what, _NOTHING)
+        else:
+            asked = resolve(what, args, kwargs, self._trust)
+        self._ask(_library.NOTHING, *asked, "", self._options, None)
+
+    def worker_channel(self, code: str, *, timeout: Optional[float] = None) -> RemoteChannel:
+        """Evaluates code whose value is a channel. Blocks, and Ctrl-C does not end that: give a
+        `timeout` in seconds to code that may take long."""
+        data = code.encode()
+        with self._handle as worker:
+            pointer = made(
+                lib.oast_worker_channel, worker, _library.text_of(data), milliseconds(timeout)
+            )
+        return RemoteChannel(pointer, self._trust)
+
+    def with_options(self: E_, **options: Any) -> E_:
+        """The same worker, with other options for what is asked through the result:
+
+        lane: requests of different lanes may run at the same time.
+        timeout: seconds after which functions that block cancel their request and raise.
+        on_output, on_input: instead of the worker's own, see Worker.
+        """
+        other = copy.copy(self)
+        other._options = dataclasses.replace(self._options, **options)
+        return other
+
+    def interrupt(self, timeout: float = 2.0, escalate: bool = False) -> str:
+        """Interrupts whatever runs now; one of OUTCOMES. What still runs after `timeout` seconds is
+        killed with `escalate`."""
+        options = _structures.InterruptOptions(
+            size=ctypes.sizeof(_structures.InterruptOptions),
+            timeout_ms=milliseconds(timeout),
+            escalate=int(escalate),
+        )
+        outcome = ctypes.c_uint32()
+        with self._handle as worker:
+            _library.check(
+                lib.oast_interrupt(worker, ctypes.byref(options), ctypes.byref(outcome))
+            )
+        return OUTCOMES[outcome.value]
+
+    def stop(self, exit_timeout: float = 15.0, term_timeout: float = 15.0) -> None:
+        """Asks it to leave; after `exit_timeout` seconds sends SIGTERM, `term_timeout` later
+        SIGKILL. Blocks until it is gone. May be called again."""
+        options = stop_options(exit_timeout, term_timeout)
+        with self._handle as worker:
+            _library.check(lib.oast_stop(worker, ctypes.byref(options)))
+
+    def kill(self) -> None:
+        """SIGKILL to its whole process tree. Blocks until it is gone."""
+        with self._handle as worker:
+            _library.check(lib.oast_kill(worker))
+
+    def isrunning(self) -> bool:
+        """False once it is dead, stopped or out of reach."""
+        if self._handle.closed:
+            return False
+        with self._handle as worker:
+            return bool(lib.oast_isrunning(worker))
+
+    def close(self) -> None:
+        """Stops the worker, whatever runs in it, within two seconds, unless it was detached or only
+        attached to. It cannot be used afterwards. May be called again."""
+        self._handle.close()
+        self._sink.flush()
+
+    def __enter__(self: E_) -> E_:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def complete(self, code: str, cursor: Optional[int] = None) -> Completions:
+        """What could stand at code[cursor]; None: at its end. Blocks, also while the worker
+        evaluates, as the next two do."""
+        data, at = _cut(code, cursor)
+        found = ctypes.POINTER(_structures.CompletionsView)()
+        with self._handle as worker:
+            _library.check(
+                lib.oast_complete(worker, _library.text_of(data), at, ctypes.byref(found))
+            )
+        view = found.contents
+        return Completions(
+            [str(view.matches[i]) for i in range(view.count)],
+            len(data[: view.start].decode()),
+            len(data[: view.end].decode()),
+        )
+
+    def inspect(self, code: str, cursor: Optional[int] = None, detail: int = 0) -> Optional[str]:
+        """What stands at code[cursor], as text for a person; None when nothing is known."""
+        data, at = _cut(code, cursor)
+        text = _structures.Text()
+        with self._handle as worker:
+            _library.check(
+                lib.oast_inspect(worker, _library.text_of(data), at, detail, ctypes.byref(text))
+            )
+        return str(text) if text.data else None
+
+    def is_complete(self, code: str) -> Completeness:
+        """Whether a frontend should evaluate the code or ask for another line."""
+        data = code.encode()
+        status, indent = ctypes.c_uint32(), _structures.Text()
+        with self._handle as worker:
+            _library.check(
+                lib.oast_is_complete(
+                    worker, _library.text_of(data), ctypes.byref(status), ctypes.byref(indent)
+                )
+            )
+        return Completeness(CODE_STATUSES[status.value], str(indent))
+
+    def _later(
+        self,
+        what: int,
+        text: str,
+        values: Sequence[object],
+        source_name: str = "",
+        changes: Mapping[str, Any] = {},
+    ) -> Future:
+        options = dataclasses.replace(self._options, **changes) if changes else self._options
+        number, callbacks = _own_callbacks(options)
+        pointer = self._ask(_library.VALUE, what, text, values, source_name, options, callbacks)
+
+        def on_end(sink: Sink = self._sink) -> None:
+            _output.disconnect(number)
+            sink.flush()
+
+        return Future(pointer, self._trust, on_end=on_end)
+
+    def _now(
+        self,
+        want: int,
+        what: int,
+        text: str,
+        values: Sequence[object],
+        source_name: str = "",
+        changes: Mapping[str, Any] = {},
+    ) -> Any:
+        options = dataclasses.replace(self._options, **changes) if changes else self._options
+        number, callbacks = _own_callbacks(options)
+        try:
+            pointer = self._ask(want, what, text, values, source_name, options, callbacks, 1)
+            return wait_for(pointer, options.timeout, self._trust)
+        finally:
+            _output.disconnect(number)
+            self._sink.flush()
+
+    def _ask(
+        self,
+        want: int,
+        what: int,
+        text: str,
+        values: Sequence[object],
+        source_name: str,
+        options: _Options,
+        callbacks: Optional[_structures.Callbacks],
+        blocking: int = 0,
+    ) -> int:
+        data = text.encode()
+        ask = _structures.Ask(
+            _ASK_SIZE, what, want, _library.text_of(data), lane=options.lane, blocking=blocking
+        )
+        if source_name:
+            name = source_name.encode()
+            ask.source_name = _library.text_of(name)
+        if values:
+            encoded = Encoded(values, self._trust)
+            ask.args, ask.args_count = encoded.nodes, len(values)
+            ask.release, ask.release_context = _lend(encoded)
+        if callbacks is not None:
+            ask.callbacks = callbacks
+        with self._handle as worker:
+            if want == _library.NOTHING:
+                _library.check(lib.oast_submit(worker, ctypes.byref(ask), None))
+                return 0
+            return made(lib.oast_submit, worker, ctypes.byref(ask))
+
+
+_ASK_SIZE = ctypes.sizeof(_structures.Ask)
+
+
+def _own_callbacks(options: _Options) -> "tuple[int, Optional[_structures.Callbacks]]":
+    """Of a request that has some; 0 is nobody's number."""
+    if options.on_output is None and options.on_input is None:
+        return 0, None
+    return _output.connect(Sink(options.on_output, options.on_input))
+
+
+def _cut(code: str, cursor: Optional[int]) -> "tuple[bytes, int]":
+    """The code in bytes, and where the cursor is there."""
+    if cursor is None:
+        cursor = len(code)
+    return code.encode(), len(code[:cursor].encode())
+
+
+def stop_options(exit_timeout: float, term_timeout: float) -> _structures.StopOptions:
+    return _structures.StopOptions(
+        size=ctypes.sizeof(_structures.StopOptions),
+        exit_timeout_ms=max(milliseconds(exit_timeout), 1),  # 0 would be the default
+        term_timeout_ms=max(milliseconds(term_timeout), 1),
+    )

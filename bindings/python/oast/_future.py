@@ -1,0 +1,161 @@
+"""Answers under way."""
+
+from __future__ import annotations
+
+import asyncio
+import concurrent.futures
+import ctypes
+import math
+import threading
+import time
+from typing import Any, Callable, Generator, Optional
+
+from . import _library, _structures
+from ._library import lib
+from ._queue import queue
+from ._decode import Memory, decode
+from .errors import Error, Interrupted, TimeoutError
+
+_SLICE_MS = 50  # after which a thread looks for signals and cancellation
+_main_thread = threading.main_thread().ident
+
+
+def wait_for(pointer: int, timeout: Optional[float], trust: bool) -> Any:
+    """Blocks for the value, and frees the future. Cancels it when the time is over first, or when
+    a signal handler of Python raises (Ctrl-C)."""
+    memory, value = Memory(pointer), _structures.Value()
+    try:
+        if not _wait(pointer, timeout, value):
+            raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
+    except BaseException:
+        lib.oast_future_cancel(pointer)
+        raise
+    return decode(memory, value, trust)
+
+
+def wait_or_take_back(pointer: int, timeout: Optional[float], trust: bool) -> Any:
+    """The same, but when the time is over first, blocks for the answer to the cancellation, which
+    may have come too late: so that no value is lost."""
+    memory, value = Memory(pointer), _structures.Value()
+    try:
+        if not _wait(pointer, timeout, value):
+            lib.oast_future_cancel(pointer)
+            try:
+                _wait(pointer, None, value)
+            except Interrupted:
+                raise TimeoutError(f"the channel gave no answer for {timeout} s") from None
+    except BaseException:
+        lib.oast_future_cancel(pointer)
+        raise
+    return decode(memory, value, trust)
+
+
+def _wait(
+    pointer: int,
+    timeout: Optional[float],
+    value: _structures.Value,
+    over: Optional[Callable[[], bool]] = None,
+) -> bool:
+    """Blocks for the value, or until `over()`; false when the time is over first. Raises what it
+    failed with."""
+    deadline = None if timeout is None or timeout == math.inf else time.monotonic() + timeout
+    in_slices = over is not None or threading.get_ident() == _main_thread
+    room = ctypes.byref(value)
+    while True:
+        left = _left_ms(deadline)
+        wait_ms = _SLICE_MS if in_slices and (left < 0 or left > _SLICE_MS) else left
+        status = lib.oast_future_get(pointer, wait_ms, room)
+        if status == _library.OK:
+            return True
+        if status != _library.TIMEOUT or lib.oast_future_ready(pointer):
+            raise _library.last_error()
+        if over is not None and over():
+            return True
+        if wait_ms == left:
+            return False
+
+
+def _left_ms(deadline: Optional[float]) -> int:
+    if deadline is None:
+        return -1
+    return _library.milliseconds(max(deadline - time.monotonic(), 0))
+
+
+class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, for Python 3.8
+    """The answer to one request: a concurrent.futures.Future that can also be awaited.
+
+    `cancel` cancels the request while it is queued and interrupts it while it runs. Callbacks run
+    on a thread that waits for the result, or on one of oast that all futures share.
+    """
+
+    def __init__(
+        self, pointer: int, trust: bool, on_end: Optional[Callable[[], None]] = None
+    ) -> None:
+        super().__init__()
+        self._memory: Optional[Memory] = Memory(pointer)  # until it has ended
+        self._ending = threading.Lock()
+        self._trust = trust
+        self._on_end = on_end
+        ticket = queue.ticket(self._end)
+        _library.check(lib.oast_future_then(pointer, lib.queue_push, ticket))
+
+    def cancel(self) -> bool:
+        """Does not block: the worker ends the request as soon as it can."""
+        with self._ending:
+            first = not self.cancelled()
+            if not super().cancel():
+                return False
+            if first:
+                self.set_running_or_notify_cancel()
+        memory = self._memory
+        if memory is not None:
+            lib.oast_future_cancel(memory.pointer)
+        return True
+
+    def result(self, timeout: Optional[float] = None) -> Any:
+        return super().result(self._wait_here(timeout))
+
+    def exception(self, timeout: Optional[float] = None) -> Optional[BaseException]:
+        return super().exception(self._wait_here(timeout))
+
+    def __await__(self) -> Generator[Any, None, Any]:
+        return asyncio.wrap_future(self).__await__()
+
+    def _wait_here(self, timeout: Optional[float]) -> Optional[float]:
+        """Receives the answer on this thread, which is quicker than to be told by another. Gives
+        the timeout as the base class takes it."""
+        if timeout == math.inf:
+            timeout = None
+        memory = self._memory
+        if memory is None or self.done():
+            return timeout
+        try:
+            if not _wait(memory.pointer, timeout, _structures.Value(), self.done):
+                raise concurrent.futures.TimeoutError()
+        except Error:
+            pass  # it has ended, with that
+        self._end()
+        return timeout
+
+    def _end(self) -> None:
+        """It is ready. May be called again."""
+        with self._ending:
+            memory, self._memory = self._memory, None
+        if memory is None:
+            return
+        if self._on_end is not None:
+            self._on_end()
+        value, result = _structures.Value(), None
+        error: Optional[BaseException] = None
+        try:
+            _library.check(lib.oast_future_get(memory.pointer, 0, ctypes.byref(value)))
+            result = decode(memory, value, self._trust)
+        except BaseException as caught:  # of decoding, whatever it is
+            error = caught
+        try:
+            if error is not None:
+                self.set_exception(error)
+            else:
+                self.set_result(result)
+        except concurrent.futures.InvalidStateError:
+            pass  # it was cancelled

@@ -1,0 +1,215 @@
+"""The structs of oast.h and oast_value.h, field for field."""
+
+from __future__ import annotations
+
+import ctypes
+from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint32
+from ctypes import c_uint64, c_void_p
+from typing import Any
+
+_MOST_OF_STRING_AT = (1 << 31) - 1  # it takes a C int
+
+
+def bytes_at(address: Any, size: int) -> bytes:
+    """A copy of memory."""
+    if size <= _MOST_OF_STRING_AT:
+        return ctypes.string_at(address, size)
+    copy: bytes = (ctypes.c_char * size).from_address(address).raw
+    return copy
+
+
+class Text(ctypes.Structure):
+    """oast_text."""
+
+    _fields_ = [("data", c_void_p), ("size", c_size_t)]
+
+    def __str__(self) -> str:
+        return bytes_at(self.data, self.size).decode() if self.size else ""
+
+
+class Value(ctypes.Structure):
+    """oast_value."""
+
+    _fields_ = [("nodes", c_void_p), ("count", c_size_t)]
+
+
+class DeathView(ctypes.Structure):
+    """oast_death."""
+
+    _fields_ = [
+        ("cause", c_uint32),
+        ("exit_code", c_int32),
+        ("signal", c_int32),
+        ("signal_name", Text),
+        ("explanation", Text),
+        ("stderr_tail", Text),
+    ]
+
+
+class FailureView(ctypes.Structure):
+    """oast_failure."""
+
+    _fields_ = [
+        ("status", c_uint32),
+        ("message", Text),
+        ("type", Text),
+        ("traceback", POINTER(Text)),
+        ("traceback_count", c_size_t),
+        ("death", POINTER(DeathView)),
+    ]
+
+
+class MimePart(ctypes.Structure):
+    """oast_mime_part."""
+
+    _fields_ = [("mime", c_char_p), ("is_text", c_int), ("data", c_void_p), ("size", c_size_t)]
+
+
+class OutputView(ctypes.Structure):
+    """oast_output."""
+
+    _fields_ = [
+        ("stream", c_uint32),
+        ("update", c_int32),
+        ("wait", c_int32),
+        ("text", Text),
+        ("parts", POINTER(MimePart)),
+        ("parts_count", c_size_t),
+        ("display_id", c_char_p),
+    ]
+
+
+class Callbacks(ctypes.Structure):
+    """oast_callbacks."""
+
+    _fields_ = [
+        ("on_output", c_void_p),
+        ("on_input", c_void_p),
+        ("context", c_void_p),
+        ("release", c_void_p),
+    ]
+
+
+class Ask(ctypes.Structure):
+    """oast_ask."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("what", c_uint32),
+        ("want", c_uint32),
+        ("text", Text),
+        ("source_name", Text),
+        ("args", Value),
+        ("args_count", c_size_t),
+        ("lane", c_uint32),
+        ("blocking", c_int32),
+        ("timeout_ms", c_int64),
+        ("callbacks", Callbacks),
+        ("release", c_void_p),
+        ("release_context", c_void_p),
+    ]
+
+
+class Variable(ctypes.Structure):
+    """oast_variable."""
+
+    _fields_ = [("name", c_char_p), ("value", c_char_p)]
+
+
+class StartOptions(ctypes.Structure):
+    """oast_start_options."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("name", c_char_p),
+        ("env", POINTER(Variable)),
+        ("env_count", c_size_t),
+        ("cwd", c_char_p),
+        ("exename", c_char_p),
+        ("exeflags", POINTER(c_char_p)),
+        ("exeflags_count", c_size_t),
+        ("detach", c_int32),
+        ("timeout_ms", c_uint32),
+        ("broker", c_void_p),
+        ("callbacks", Callbacks),
+    ]
+
+
+class ConnectOptions(ctypes.Structure):
+    """oast_connect_options."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("name", c_char_p),
+        ("token", c_char_p),
+        ("timeout_ms", c_uint32),
+    ]
+
+
+class InterruptOptions(ctypes.Structure):
+    """oast_interrupt_options."""
+
+    _fields_ = [("size", c_size_t), ("timeout_ms", c_uint32), ("escalate", c_int32)]
+
+
+class StopOptions(ctypes.Structure):
+    """oast_stop_options."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("exit_timeout_ms", c_uint32),
+        ("term_timeout_ms", c_uint32),
+    ]
+
+
+class KernelView(ctypes.Structure):
+    """oast_kernel_info."""
+
+    _fields_ = [
+        ("id", c_uint64),
+        ("name", c_char_p),
+        ("spec", c_char_p),
+        ("state", c_uint32),
+        ("pid", c_int32),
+        ("owner", c_uint64),
+        ("detached", c_int32),
+        ("queued", c_uint32),
+        ("request", c_uint64),
+        ("request_ms", c_uint64),
+        ("rss_bytes", c_uint64),
+        ("age_ms", c_uint64),
+        ("cpu_seconds", c_double),
+        ("heartbeat_ms", c_double),
+        ("death", POINTER(DeathView)),
+    ]
+
+
+class SpecView(ctypes.Structure):
+    """oast_spec_info."""
+
+    _fields_ = [
+        ("name", c_char_p),
+        ("language", c_char_p),
+        ("display_name", c_char_p),
+        ("argv", POINTER(c_char_p)),
+        ("argv_count", c_size_t),
+        ("problem", c_char_p),
+        ("features", POINTER(c_char_p)),
+        ("features_count", c_size_t),
+    ]
+
+
+class CompletionsView(ctypes.Structure):
+    """oast_completions."""
+
+    _fields_ = [
+        ("matches", POINTER(Text)),
+        ("count", c_size_t),
+        ("start", c_size_t),
+        ("end", c_size_t),
+    ]
+
+
+ON_OUTPUT = ctypes.CFUNCTYPE(None, c_void_p, POINTER(OutputView))
+ON_INPUT = ctypes.CFUNCTYPE(None, c_void_p, Text, c_int, c_void_p)
+ON_EVENT = ctypes.CFUNCTYPE(None, c_void_p, c_uint32, POINTER(KernelView))

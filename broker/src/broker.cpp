@@ -1,0 +1,80 @@
+#include "oast/broker/broker.hpp"
+
+#include <atomic>
+#include <future>
+#include <mutex>
+#include <thread>
+
+#include "directory.hpp"
+#include "event_loop.hpp"
+#include "hub.hpp"
+#include "log.hpp"
+#include "token.hpp"
+
+namespace oast::broker {
+
+namespace {
+
+std::string inproc_prefix() {
+  static std::atomic<unsigned> count{0};
+  return "inproc://oast-" + std::to_string(++count) + "-";
+}
+
+}  // namespace
+
+struct Broker::Impl {
+  explicit Impl(Options o)
+      : options(std::move(o)),
+        inproc(options.inproc ? inproc_prefix() : ""),
+        loop(options.clock),
+        hub(loop, options, context, directory, token, inproc, make_logger(options.log_level)),
+        thread([this] { loop.run(); }) {}
+
+  ~Impl() {
+    loop.quit();
+    thread.join();
+  }
+  Impl(const Impl&) = delete;
+  Impl& operator=(const Impl&) = delete;
+
+  std::string endpoint(const std::string& name) const {
+    return inproc.empty() ? directory.endpoint(name) : inproc + name;
+  }
+
+  // In the order that they need each other; the context goes after the sockets on it.
+  const Options options;
+  const std::string token = make_token();
+  const std::string inproc;
+  zmq::context_t context{1};
+  Directory directory{options.directory, token};
+  EventLoop loop;
+  Hub hub;
+  std::mutex stop_mutex;
+  bool stopped = false;
+  std::thread thread;
+};
+
+Broker::Broker(Options options) : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+Broker::~Broker() { stop(); }
+
+void Broker::stop(std::chrono::milliseconds exit_timeout, std::chrono::milliseconds term_timeout) {
+  const std::lock_guard lock(impl_->stop_mutex);
+  if (std::exchange(impl_->stopped, true)) return;
+  std::promise<void> done;
+  impl_->loop.post([&] {
+    impl_->hub.supervisor().stop_all({exit_timeout, term_timeout}, [&, told = false]() mutable {
+      if (!std::exchange(told, true)) done.set_value();
+    });
+  });
+  done.get_future().wait();
+}
+
+const std::filesystem::path& Broker::directory() const { return impl_->directory.path(); }
+const std::string& Broker::token() const { return impl_->token; }
+std::string Broker::control_endpoint() const { return impl_->endpoint("control"); }
+std::string Broker::data_endpoint() const { return impl_->endpoint("data"); }
+std::string Broker::events_endpoint() const { return impl_->endpoint("events"); }
+zmq::context_t& Broker::context() { return impl_->context; }
+
+}  // namespace oast::broker

@@ -1,0 +1,217 @@
+#include "control_desk.hpp"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "token.hpp"
+
+namespace oast::broker {
+
+using wire::Body;
+
+namespace {
+
+constexpr std::size_t kMaxPeers = 16'384;
+constexpr std::size_t kTicketBytes = 16;
+
+std::string str(const flatbuffers::String* text) { return std::string(wire::text(text)); }
+
+}  // namespace
+
+ControlDesk::ControlDesk(EventLoop& loop, const Options& options, const std::string& token,
+                         PeerTable& peers, KernelTable& kernels, Mail& mail, Supervisor& supervisor,
+                         Interrupts& interrupts, Heartbeats& heartbeats, Logger log)
+    : loop_(loop),
+      options_(options),
+      token_(token),
+      peers_(peers),
+      kernels_(kernels),
+      mail_(mail),
+      supervisor_(supervisor),
+      interrupts_(interrupts),
+      heartbeats_(heartbeats),
+      log_(std::move(log)) {}
+
+std::optional<Failure> ControlDesk::hello(const RoutingId& from, const wire::Hello& hello) {
+  auto refusal = admit(from, hello);
+  if (refusal) log_->warn("OB401 a peer was refused: {}", refusal->message);
+  return refusal;
+}
+
+std::optional<Failure> ControlDesk::admit(const RoutingId& from, const wire::Hello& hello) {
+  const std::string token = str(hello.token());
+  Kernel* kernel = nullptr;
+  const Kernel* within = nullptr;
+  bool proven = false;
+  if (hello.role() == wire::Role::kernel) {
+    if (!token.empty()) kernel = kernels_.by_token(token);
+    proven = kernel != nullptr;
+  } else {
+    proven = equal_secret(token, token_);
+    if (!proven && !token.empty() && hello.role() == wire::Role::host)
+      within = kernels_.by_host_token(token);
+    proven = proven || within != nullptr;
+  }
+  if (!proven) return failure(FailureKind::permission_denied, "the token is not this broker's");
+  if (hello.version_min() > wire::kVersion || hello.version_max() < wire::kVersion)
+    return failure(FailureKind::incompatible, "this broker speaks protocol version " +
+                                                  std::to_string(wire::kVersion) + ", the peer " +
+                                                  std::to_string(hello.version_min()) + " to " +
+                                                  std::to_string(hello.version_max()));
+  if (peers_.size() >= kMaxPeers)
+    return failure(FailureKind::overloaded, "the broker has as many peers as it takes");
+
+  const PeerId id = kernel != nullptr ? peer_of(kernel->id) : peers_.next_id();
+  Peer& peer = peers_.add(id, hello.role(), from);
+  if (kernel != nullptr) {
+    supervisor_.hello(*kernel, hello.pid());
+  } else {
+    if (within != nullptr) peer.within = within->id;
+    watch_process(peer, hello.pid());
+  }
+  welcome(peer, hello);
+  return std::nullopt;
+}
+
+void ControlDesk::welcome(Peer& peer, const wire::Hello& hello) {
+  peer.name = str(hello.name());
+  peer.ticket = random_bytes(kTicketBytes);
+  peer.last_heard = loop_.now();
+  log_->debug("OB402 peer {} ({}) said hello", peer.id.value, peer.name);
+  wire::WelcomeT message;
+  message.version = wire::kVersion;
+  message.peer = peer.id.value;
+  message.ticket = peer.ticket;
+  message.heartbeat_ms = static_cast<std::uint32_t>(options_.heartbeat.count());
+  message.heartbeat_misses = options_.heartbeat_misses;
+  mail_.control(peer.id, RequestId{}, message);
+}
+
+/// A hint only: without it, or when it is wrong, heartbeats tell.
+void ControlDesk::watch_process(Peer& peer, int pid) {
+  if (pid <= 0) return;
+  peer.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!peer.process) return;
+  peer.process_watch = loop_.watch(peer.process.get(), [this, id = peer.id] { on_host_died_(id); });
+}
+
+Kernel& ControlDesk::require_kernel(std::uint64_t id) const {
+  if (Kernel* kernel = kernels_.find(KernelId{id})) return *kernel;
+  throw Error(FailureKind::not_found, "no kernel " + std::to_string(id) + " on this broker");
+}
+
+void ControlDesk::from_host(Peer& host, const wire::Packet& packet) {
+  const wire::Message& message = packet.root();
+  if (message.body_type() == Body::Pong) return heartbeats_.pong(host, *message.body_as_Pong());
+  if (message.body_type() == Body::Goodbye) return on_goodbye_(host.id);
+  const Asker asker{host.id, RequestId{message.id()}};
+  try {
+    serve(host, asker, message);
+  } catch (const Error& error) {
+    mail_.control(asker.host, asker.request, error.failure());
+  } catch (const std::exception& error) {
+    // The system gave out: of descriptors, say. That is the asker's trouble and nobody else's.
+    mail_.control(asker.host, asker.request, failure(FailureKind::overloaded, error.what()));
+  }
+}
+
+void ControlDesk::serve(Peer& host, const Asker& asker, const wire::Message& message) {
+  switch (message.body_type()) {
+    case Body::Start:
+      return start(asker, *message.body_as_Start());
+    case Body::Attach:
+      return attach(asker, *message.body_as_Attach());
+    case Body::Stop:
+      return stop(asker, *message.body_as_Stop());
+    case Body::Signal:
+      return signal(asker, *message.body_as_Signal());
+    case Body::Interrupt: {
+      wire::InterruptT request;
+      message.body_as_Interrupt()->UnPackTo(&request);
+      return interrupts_.ask(asker, require_kernel(request.kernel), request);
+    }
+    case Body::List:
+      return list(asker);
+    case Body::ListSpecs:
+      return list_specs(asker);
+    default:
+      log_->warn("OB403 host {} sent {} on control", host.id.value,
+                 wire::EnumNameBody(message.body_type()));
+      throw Error(FailureKind::invalid, std::string(wire::EnumNameBody(message.body_type())) +
+                                            " is nothing that a host sends on control");
+  }
+}
+
+void ControlDesk::start(const Asker& asker, const wire::Start& body) {
+  wire::StartT request;
+  body.UnPackTo(&request);
+  supervisor_.start(asker, KernelId{peers_.next_id().value}, request);
+}
+
+void ControlDesk::attach(const Asker& asker, const wire::Attach& body) {
+  const std::string name = str(body.name());
+  const Kernel* kernel =
+      body.kernel() != 0 ? &require_kernel(body.kernel()) : kernels_.by_name(name);
+  if (kernel == nullptr)
+    throw Error(FailureKind::not_found, "no kernel named '" + name + "' on this broker");
+  if (!kernel->alive()) raise(died(*kernel));
+  wire::KernelT answer;
+  answer.info = std::make_unique<wire::KernelInfoT>(describe(*kernel, loop_.now()));
+  mail_.answer(asker, answer);
+}
+
+void ControlDesk::stop(const Asker& asker, const wire::Stop& body) {
+  Kernel& kernel = require_kernel(body.kernel());
+  const Supervisor::Deadlines deadlines{std::chrono::milliseconds(body.exit_timeout_ms()),
+                                        std::chrono::milliseconds(body.term_timeout_ms())};
+  supervisor_.stop(kernel, deadlines, DeathCause::stopped, "somebody stopped it");
+  supervisor_.answer_when_dead(kernel, asker);
+}
+
+void ControlDesk::signal(const Asker& asker, const wire::Signal& body) {
+  Kernel& kernel = require_kernel(body.kernel());
+  if (body.signal() <= 0 || body.signal() > SIGRTMAX)
+    throw Error(FailureKind::invalid, std::to_string(body.signal()) + " is no signal");
+  if (!kernel.alive()) raise(died(kernel));
+  supervisor_.signal(kernel, body.signal());
+  if (body.signal() == SIGKILL) return supervisor_.answer_when_dead(kernel, asker);
+  mail_.answer(asker, wire::OkT{});
+}
+
+void ControlDesk::list(const Asker& asker) {
+  wire::ListingT listing;
+  kernels_.each([&](const Kernel& kernel) {
+    listing.kernels.push_back(std::make_unique<wire::KernelInfoT>(describe(kernel, loop_.now())));
+  });
+  mail_.answer(asker, listing);
+}
+
+void ControlDesk::list_specs(const Asker& asker) {
+  wire::SpecsT specs;
+  for (auto& info : supervisor_.specs())
+    specs.specs.push_back(std::make_unique<wire::SpecInfoT>(std::move(info)));
+  mail_.answer(asker, specs);
+}
+
+void ControlDesk::from_kernel(Peer& peer, Kernel& kernel, const wire::Packet& packet) {
+  const wire::Message& message = packet.root();
+  switch (message.body_type()) {
+    case Body::Pong:
+      return heartbeats_.pong(peer, *message.body_as_Pong());
+    case Body::BreakReply: {
+      wire::BreakReplyT reply;
+      message.body_as_BreakReply()->UnPackTo(&reply);
+      return interrupts_.reply(kernel, RequestId{message.id()}, reply);
+    }
+    case Body::Goodbye:
+      return;  // its process is about to end, and that is what counts
+    default:
+      log_->warn("OB404 kernel {} sent {} on control", kernel.id.value,
+                 wire::EnumNameBody(message.body_type()));
+  }
+}
+
+}  // namespace oast::broker

@@ -1,0 +1,77 @@
+#include "heartbeats.hpp"
+
+#include <utility>
+
+namespace oast::broker {
+
+using wire::KernelState;
+
+namespace {
+
+std::uint64_t nanoseconds(Clock::TimePoint time) {
+  return static_cast<std::uint64_t>(
+      std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
+}
+
+}  // namespace
+
+Heartbeats::Heartbeats(EventLoop& loop, const Options& options, PeerTable& peers,
+                       KernelTable& kernels, Mail& mail, Events& events, Logger log)
+    : loop_(loop),
+      options_(options),
+      peers_(peers),
+      kernels_(kernels),
+      mail_(mail),
+      events_(events),
+      log_(std::move(log)),
+      timer_(loop_.after(options.heartbeat, [this] { beat(); })) {}
+
+void Heartbeats::beat() {
+  timer_ = loop_.after(options_.heartbeat, [this] { beat(); });
+  wire::PingT ping;
+  ping.sent_ns = nanoseconds(loop_.now());
+  // Conclusions after the round: they change the table.
+  std::vector<PeerId> everybody;
+  std::vector<PeerId> lost;
+  peers_.each([&](Peer& peer) {
+    everybody.push_back(peer.id);
+    check(peer, lost);
+  });
+  for (const PeerId id : everybody) mail_.control(id, RequestId{}, ping);
+  for (const PeerId id : lost) on_lost_(id);
+}
+
+void Heartbeats::check(Peer& peer, std::vector<PeerId>& lost) {
+  if (loop_.now() - peer.last_heard <= options_.heartbeat * options_.heartbeat_misses) return;
+  Kernel* kernel = kernels_.find(KernelId{peer.id.value});
+  if (kernel == nullptr) {
+    if (!peer.process) lost.push_back(peer.id);
+  } else if (kernel->serving() && kernel->state != KernelState::unresponsive) {
+    kernel->state = KernelState::unresponsive;
+    log_->warn("OB201 kernel {} ({}) misses heartbeats", kernel->id.value, kernel->name);
+    events_.changed(*kernel);
+  }
+}
+
+void Heartbeats::pong(Peer& peer, const wire::Pong& pong) {
+  Kernel* kernel = kernels_.find(KernelId{peer.id.value});
+  if (kernel == nullptr) return;
+  const auto now = nanoseconds(loop_.now());
+  if (pong.sent_ns() <= now)
+    kernel->round_trip_ms = static_cast<double>(now - pong.sent_ns()) / 1e6;
+  if (const auto* usage = pong.usage()) {
+    kernel->current = {PeerId{usage->host()}, RequestId{usage->request()}};
+    kernel->current_ms = usage->request_ms();
+    kernel->queued_inside = usage->queued();
+    kernel->rss_bytes = usage->rss_bytes();
+    kernel->cpu_seconds = usage->cpu_seconds();
+  }
+  if (kernel->state == KernelState::unresponsive) {
+    kernel->state = kernel->queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
+    log_->info("OB202 kernel {} ({}) answers again", kernel->id.value, kernel->name);
+    events_.changed(*kernel);
+  }
+  events_.heartbeat(*kernel);
+}
+
+}  // namespace oast::broker

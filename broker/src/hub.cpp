@@ -1,0 +1,242 @@
+#include "hub.hpp"
+
+#include <utility>
+#include <vector>
+
+#include "token.hpp"
+
+namespace oast::broker {
+
+namespace {
+
+// Messages per turn: control is looked at again after so many of data.
+constexpr int kControlBurst = 64;
+constexpr int kDataBurst = 32;
+
+constexpr std::chrono::seconds kExitIsSeen{1};
+
+constexpr std::string_view kNoFrames =
+    "its frames should be [to][Message] and at most 1024 buffers";
+
+wire::Limits limits_of(const Options& options) {
+  wire::Limits limits;
+  limits.message_bytes = options.message_bytes;
+  return limits;
+}
+
+}  // namespace
+
+Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
+         const Directory& directory, const std::string& token, const std::string& inproc,
+         const Logger& log)
+    : loop_(loop),
+      limits_(limits_of(options)),
+      log_(log),
+      // Nothing on control is large.
+      control_(context, options.message_bytes),
+      data_(context, options.frame_bytes),
+      events_socket_(context,
+                     [this, &token](std::string_view shown) {
+                       return equal_secret(shown, token) ||
+                              kernels_.by_host_token(shown) != nullptr;
+                     }),
+      mail_(peers_, data_, control_, log),
+      events_(loop, kernels_, events_socket_),
+      supervisor_(loop, options, kernels_, mail_, events_, log),
+      interrupts_(loop, kernels_, mail_, supervisor_),
+      requests_(kernels_, mail_, events_, interrupts_),
+      heartbeats_(loop, options, peers_, kernels_, mail_, events_, log),
+      desk_(loop, options, token, peers_, kernels_, mail_, supervisor_, interrupts_, heartbeats_,
+            log) {
+  const auto bind = [&](auto& socket, const std::string& name) {
+    socket.bind(directory.endpoint(name));
+    if (!inproc.empty()) socket.bind(inproc + name);
+  };
+  bind(control_, "control");
+  bind(data_, "data");
+  bind(events_socket_, "events");
+  supervisor_.set_home({.directory = directory.path().string(),
+                        .control = directory.endpoint("control"),
+                        .data = directory.endpoint("data")});
+
+  mail_.on_gone([this](PeerId peer) {
+    // Not at once: the caller may be visiting the tables.
+    loop_.post([this, peer] { connection_gone(peer); });
+  });
+  supervisor_.on_death([this](Kernel& kernel) { kernel_died(kernel); });
+  interrupts_.on_cancelled(
+      [this](Kernel& kernel, RequestKey key) { requests_.cancel(kernel, key); });
+  heartbeats_.on_lost([this](PeerId host) { host_gone(host, "it lost its heartbeat"); });
+  desk_.on_goodbye([this](PeerId host) { host_gone(host, "it said goodbye"); });
+  desk_.on_host_died([this](PeerId host) { host_gone(host, "its process ended"); });
+
+  loop.add_source(control_.fd(), [this] { return control_turn(); });
+  loop.add_source(data_.fd(), [this] { return data_turn(); });
+  loop.add_source(events_socket_.fd(), [this] { return events_socket_.receive(); });
+}
+
+bool Hub::control_turn() {
+  Incoming in;
+  int count = 0;
+  for (; count < kControlBurst; ++count) {
+    const auto received = control_.receive(in);
+    if (received == RouterSocket::Received::nothing) break;
+    if (received == RouterSocket::Received::message) {
+      control_message(in);
+    } else if (Peer* peer = peers_.by_control(in.from)) {
+      malformed(*peer, control_, in, kNoFrames);
+    } else {
+      log_->debug("OB501 a stranger's frames on control that are no message were dropped");
+    }
+  }
+  return count > 0;
+}
+
+bool Hub::data_turn() {
+  Incoming in;
+  int count = 0;
+  for (; count < kDataBurst; ++count) {
+    const auto received = data_.receive(in);
+    if (received == RouterSocket::Received::nothing) break;
+    if (received == RouterSocket::Received::message) {
+      data_message(in);
+    } else if (Peer* peer = peers_.by_data(in.from)) {
+      malformed(*peer, data_, in, kNoFrames);
+    } else {
+      log_->debug("OB502 a stranger's frames on data that are no message were dropped");
+    }
+  }
+  return count > 0;
+}
+
+void Hub::control_message(Incoming& in) {
+  Peer* peer = peers_.by_control(in.from);
+  const auto wrong = wire::verify(in.packet, limits_);
+  if (wrong) {
+    if (peer != nullptr) return malformed(*peer, control_, in, *wrong);
+    log_->warn("OB503 a stranger sent bytes on control that are no message: {}", *wrong);
+    return;
+  }
+  if (peer == nullptr) {
+    const auto* hello = in.packet.root().body_as_Hello();
+    if (hello == nullptr) {
+      // Of a peer that just left, these may still be under way.
+      const auto body = in.packet.root().body_type();
+      const bool late = body == wire::Body::Goodbye || body == wire::Body::Pong;
+      log_->log(late ? spdlog::level::debug : spdlog::level::warn,
+                "OB504 a stranger sent {} before hello: dropped", wire::EnumNameBody(body));
+      return;
+    }
+    if (const auto refusal = desk_.hello(in.from, *hello))
+      control_.send(in.from, PeerId{}, wire::pack(RequestId{in.packet.root().id()}, *refusal));
+    return;
+  }
+  peer->last_heard = loop_.now();
+  if (peer->role == wire::Role::kernel) {
+    if (Kernel* kernel = kernels_.find(KernelId{peer->id.value}))
+      desk_.from_kernel(*peer, *kernel, in.packet);
+  } else {
+    desk_.from_host(*peer, in.packet);
+  }
+}
+
+void Hub::data_message(Incoming& in) {
+  Peer* peer = peers_.by_data(in.from);
+  const auto wrong = wire::verify(in.packet, limits_);
+  if (wrong) {
+    if (peer != nullptr) return malformed(*peer, data_, in, *wrong);
+    log_->warn("OB505 a stranger sent bytes on data that are no message: {}", *wrong);
+    return;
+  }
+  if (peer == nullptr) return first_on_data(in);
+  const RequestId id{in.packet.root().id()};
+  const char* body = wire::EnumNameBody(in.packet.root().body_type());
+  if (peer->role == wire::Role::kernel) {
+    Kernel* kernel = kernels_.find(KernelId{peer->id.value});
+    if (kernel != nullptr && !requests_.from_kernel(*kernel, in.to, std::move(in.packet)))
+      log_->warn("OB506 kernel {} sent {} on data: dropped", kernel->id.value, body);
+  } else if (peer->role == wire::Role::monitor ||
+             !requests_.from_host(*peer, in.to, std::move(in.packet))) {
+    mail_.fail({peer->id, id}, failure(FailureKind::invalid,
+                                       std::string(body) + " is nothing that it may send on data"));
+  }
+}
+
+void Hub::first_on_data(Incoming& in) {
+  const auto* join = in.packet.root().body_as_Join();
+  Peer* peer = join == nullptr ? nullptr : peers_.find(PeerId{join->peer()});
+  const std::vector<std::uint8_t> ticket =
+      join == nullptr || join->ticket() == nullptr
+          ? std::vector<std::uint8_t>{}
+          : std::vector<std::uint8_t>(join->ticket()->begin(), join->ticket()->end());
+  if (peer == nullptr || ticket.empty() || peer->ticket != ticket) {
+    log_->warn("OB507 a stranger on data had no valid ticket");
+    const Failure refusal =
+        failure(FailureKind::permission_denied,
+                "the first message on data must be Join with the ticket of Welcome");
+    data_.send(in.from, PeerId{}, wire::pack(RequestId{in.packet.root().id()}, refusal));
+    return;
+  }
+  peers_.join(*peer, in.from);
+  mail_.data(peer->id, PeerId{}, wire::pack(RequestId{}, wire::JoinedT{}));
+  if (Kernel* kernel = kernels_.find(KernelId{peer->id.value})) supervisor_.registered(*kernel);
+}
+
+/// A kernel that cannot be reached can answer nobody. Most often its process has ended, which is
+/// about to be known, with the reason.
+void Hub::connection_gone(PeerId peer) {
+  Kernel* kernel = kernels_.find(KernelId{peer.value});
+  if (kernel == nullptr) return host_gone(peer, "its connection is gone");
+  if (!kernel->serving() || kernel->lost_deadline) return;
+  kernel->lost_deadline = loop_.after(kExitIsSeen, [this, kernel] {
+    supervisor_.kill(*kernel, DeathCause::lost_heartbeat, "its connection broke and it was killed");
+  });
+}
+
+/// It costs its sender: a host hears of it, without the id that cannot be read; a kernel whose
+/// answers cannot be understood is ended, so that nobody waits for them.
+void Hub::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why) {
+  const std::string text(why);
+  Kernel* kernel = kernels_.find(KernelId{peer.id.value});
+  if (why == wire::kUnknownBody) {
+    // A later version's: no fault, but nothing that can be served.
+    log_->info("OB510 peer {} ({}) sent a body of an unknown type", peer.id.value, peer.name);
+    if (kernel == nullptr)
+      socket.send(
+          in.from, PeerId{},
+          wire::pack(RequestId{in.packet.root().id()}, failure(FailureKind::unimplemented, text)));
+    return;
+  }
+  log_->warn("OB508 peer {} ({}) sent a malformed message: {}", peer.id.value, peer.name, text);
+  if (kernel != nullptr) {
+    supervisor_.kill(*kernel, DeathCause::stopped, "it sent a malformed message: " + text);
+    return;
+  }
+  const auto refusal = failure(FailureKind::invalid, "a malformed message: " + text);
+  socket.send(in.from, PeerId{}, wire::pack(RequestId{}, refusal));
+}
+
+void Hub::host_gone(PeerId host, const char* how) {
+  Peer* peer = peers_.find(host);
+  if (peer == nullptr || peer->role == wire::Role::kernel) return;
+  log_->info("OB509 peer {} ({}) left: {}", host.value, peer->name, how);
+  // Held until the end: this may run in a callback of its own watch.
+  const auto process = std::move(peer->process);
+  const auto watch = std::move(peer->process_watch);  // ends before its descriptor is closed
+  peers_.remove(host);
+  requests_.host_left(host);
+  supervisor_.owner_left(host);
+}
+
+void Hub::kernel_died(Kernel& kernel) {
+  requests_.kernel_died(kernel);
+  interrupts_.kernel_died(kernel);
+  peers_.remove(peer_of(kernel.id));
+  std::vector<PeerId> within;
+  peers_.each([&](const Peer& peer) {
+    if (peer.within == kernel.id) within.push_back(peer.id);
+  });
+  for (const PeerId host : within) host_gone(host, "the kernel that it is part of died");
+}
+
+}  // namespace oast::broker

@@ -1,0 +1,58 @@
+// The inside of a broker, put together.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "control_desk.hpp"
+#include "directory.hpp"
+#include "events.hpp"
+#include "heartbeats.hpp"
+#include "interrupts.hpp"
+#include "kernel.hpp"
+#include "mail.hpp"
+#include "peers.hpp"
+#include "requests.hpp"
+#include "sockets.hpp"
+#include "supervisor.hpp"
+
+namespace oast::broker {
+
+/// The edge where bytes enter: takes messages off the sockets, verifies them, finds out who speaks,
+/// and hands them to the part that they are for. Everything runs on the loop's thread.
+class Hub {
+ public:
+  Hub(EventLoop& loop, const Options& options, zmq::context_t& context, const Directory& directory,
+      const std::string& token, const std::string& inproc, const Logger& log);
+
+  Supervisor& supervisor() { return supervisor_; }
+
+ private:
+  bool control_turn();
+  bool data_turn();
+  void control_message(Incoming& in);
+  void data_message(Incoming& in);
+  void first_on_data(Incoming& in);
+  void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
+  void connection_gone(PeerId peer);
+  void host_gone(PeerId host, const char* how);
+  void kernel_died(Kernel& kernel);
+
+  EventLoop& loop_;
+  const wire::Limits limits_;
+  Logger log_;
+  RouterSocket control_;
+  RouterSocket data_;
+  EventsSocket events_socket_;
+  PeerTable peers_;
+  KernelTable kernels_;
+  Mail mail_;
+  Events events_;
+  Supervisor supervisor_;
+  Interrupts interrupts_;
+  Requests requests_;
+  Heartbeats heartbeats_;
+  ControlDesk desk_;
+};
+
+}  // namespace oast::broker

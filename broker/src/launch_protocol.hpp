@@ -1,0 +1,13 @@
+// What the broker says to oast-launch on its stdin: the kernel's launch details, one line, which is
+// passed on; then commands of two bytes. End of file: the broker is gone.
+#pragma once
+
+namespace oast::broker::launch {
+
+inline constexpr char kSignalKernel = 'k';  // followed by the signal's number
+inline constexpr char kSignalTree = 't';    // the same, to everything the kernel started as well
+
+inline constexpr int kCannotEnterDirectory = 126;
+inline constexpr int kCannotRun = 127;
+
+}  // namespace oast::broker::launch

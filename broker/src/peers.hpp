@@ -1,0 +1,62 @@
+// Who is connected.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+#include <vector>
+
+#include "event_loop.hpp"
+#include "fd.hpp"
+#include "oast/codec.hpp"
+#include "oast/ids.hpp"
+#include "sockets.hpp"
+
+namespace oast::broker {
+
+/// A peer that proved itself. Its `data` connection follows its `control` connection.
+struct Peer {
+  PeerId id;
+  wire::Role role = wire::Role::host;
+  KernelId within;  ///< of a host that is part of a kernel's process: it goes when that goes
+  std::string name;
+  RoutingId control;
+  RoutingId data;                    ///< empty until joined
+  std::vector<std::uint8_t> ticket;  ///< empty once used
+  Clock::TimePoint last_heard;
+  Fd process;  ///< pidfd of a host on this machine, if it told its pid
+  EventLoop::Handle process_watch;
+
+  bool joined() const { return !data.empty(); }
+};
+
+/// All peers, by id and by connection. Ids start at 1 and are never given twice.
+class PeerTable {
+ public:
+  PeerId next_id() { return PeerId{++last_id_}; }
+  Peer& add(PeerId id, wire::Role role, RoutingId control);
+  /// Throws away the peer and both its connections.
+  void remove(PeerId id);
+  void join(Peer& peer, RoutingId data);
+
+  /// nullptr when there is none.
+  Peer* find(PeerId id);
+  Peer* by_control(const RoutingId& id);
+  Peer* by_data(const RoutingId& id);
+
+  std::size_t size() const { return peers_.size(); }
+  template <class Visit>
+  void each(Visit visit) {
+    for (auto& [id, peer] : peers_) visit(peer);
+  }
+
+ private:
+  std::uint64_t last_id_ = 0;
+  std::unordered_map<PeerId, Peer> peers_;
+  std::unordered_map<RoutingId, Peer*> control_;
+  std::unordered_map<RoutingId, Peer*> data_;
+};
+
+}  // namespace oast::broker

@@ -1,0 +1,95 @@
+// The open requests of one kernel.
+#pragma once
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "oast/codec.hpp"
+#include "oast/ids.hpp"
+
+namespace oast::broker {
+
+/// A request as the broker knows it: ids are unique per host only.
+struct RequestKey {
+  PeerId host;
+  RequestId id;
+  auto operator<=>(const RequestKey&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
+struct RequestKeyHash {
+  std::size_t operator()(const RequestKey& key) const noexcept {
+    return static_cast<std::size_t>(key.host.value * 0x9E3779B97F4A7C15U ^ key.id.value);
+  }
+};
+
+/// From acceptance to terminal reply. Invariants: every accepted request is in `open_` until `end`
+/// or `end_all` gives it back exactly once; at most `window` are dispatched; they are dispatched in
+/// the order of acceptance, which is the order of every lane.
+class RequestQueue {
+ public:
+  /// Evals and calls wait for their turn; direct requests (completion, channels) do not.
+  enum class Stage : unsigned char { waiting, dispatched, direct };
+  struct Open {
+    Stage stage = Stage::waiting;
+    wire::Reply reply = wire::Reply::value;
+    std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
+  };
+
+  RequestQueue(std::size_t window, std::size_t max_bytes)
+      : window_(window), max_bytes_(max_bytes) {}
+
+  enum class Accepted : unsigned char { yes, duplicate, full };
+  /// Takes over `packet` if accepted.
+  Accepted accept(RequestKey key, wire::Reply reply, wire::Packet& packet);
+  Accepted accept_direct(RequestKey key);
+
+  struct Dispatch {
+    RequestKey key;
+    wire::Packet packet;
+  };
+  /// The next request to send to the kernel, if the window has room.
+  std::optional<Dispatch> dispatch();
+
+  /// nullptr when it is not open.
+  const Open* find(RequestKey key) const;
+  /// Ends it, wherever it is; what it was, or nothing.
+  std::optional<Open> end(RequestKey key);
+  std::vector<std::pair<RequestKey, Open>> end_all();
+  /// Ends what a host still has waiting or direct here.
+  std::vector<RequestKey> end_undispatched(PeerId host);
+
+  /// The open request that runs, as far as the broker can know: the oldest dispatched.
+  std::optional<RequestKey> running() const;
+  /// The key of a dispatched, open request.
+  std::optional<RequestKey> by_sequence(std::uint64_t sequence) const;
+  std::size_t waiting() const { return waiting_.size() - cancelled_; }
+  std::size_t waiting_bytes() const { return bytes_; }
+  std::size_t dispatched() const { return dispatched_count_; }
+
+ private:
+  struct Waiting {
+    RequestKey key;
+    wire::Packet packet;
+    bool cancelled = false;
+  };
+
+  void forget_waiting(Waiting& place);
+  void forget_dispatched(std::uint64_t sequence);
+
+  const std::size_t window_;
+  const std::size_t max_bytes_;
+  std::unordered_map<RequestKey, Open, RequestKeyHash> open_;
+  std::deque<Waiting> waiting_;
+  std::size_t cancelled_ = 0;  // of waiting_
+  std::size_t bytes_ = 0;      // of waiting_
+  // The dispatched in order; ended ones stay as nothing until they reach the front.
+  std::deque<std::optional<RequestKey>> dispatched_;
+  std::uint64_t first_sequence_ = 1;  // of dispatched_.front()
+  std::size_t dispatched_count_ = 0;
+};
+
+}  // namespace oast::broker

@@ -1,0 +1,163 @@
+#include "requests.hpp"
+
+#include <utility>
+
+namespace oast::broker {
+
+using wire::Body;
+using wire::KernelState;
+
+namespace {
+
+/// Requests that wait for their turn say how they want to be answered.
+std::optional<wire::Reply> queued_reply(const wire::Message& message) {
+  if (const auto* eval = message.body_as_Eval()) return eval->reply();
+  if (const auto* call = message.body_as_Call()) return call->reply();
+  return std::nullopt;
+}
+
+bool is_direct(Body body) {
+  switch (body) {
+    case Body::Complete:
+    case Body::Inspect:
+    case Body::IsComplete:
+    case Body::ChannelPut:
+    case Body::ChannelTake:
+    case Body::ChannelReady:
+    case Body::ChannelClose:
+      return true;
+    default:
+      return false;
+  }
+}
+
+bool is_terminal(Body body) {
+  switch (body) {
+    case Body::Result:
+    case Body::Failure:
+    case Body::Completions:
+    case Body::Inspection:
+    case Body::Completeness:
+      return true;
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
+  const wire::Message& message = packet.root();
+  const RequestKey key{host.id, RequestId{message.id()}};
+  const auto reply = queued_reply(message);
+  const bool direct = is_direct(message.body_type());
+  const bool input = message.body_type() == Body::InputReply;
+  if (!reply && !direct && !input) return false;
+
+  Kernel* kernel = kernels_.find(KernelId{to.value});
+  if (!key.id) {
+    mail_.fail(key, failure(FailureKind::invalid, "a request's id should not be 0"));
+  } else if (kernel == nullptr) {
+    mail_.fail(key, failure(FailureKind::not_found,
+                            "no kernel " + std::to_string(to.value) + " on this broker"));
+  } else if (!kernel->alive()) {
+    mail_.fail(key, died(*kernel));
+  } else if (input) {
+    if (kernel->queue.find(key) != nullptr)
+      mail_.data(to, host.id, std::move(packet));  // else the request ended meanwhile
+  } else if (!kernel->registered()) {
+    mail_.fail(key, failure(FailureKind::overloaded, "kernel " + std::to_string(to.value) +
+                                                         " is still starting: try again"));
+  } else if (!kernel->serving()) {
+    mail_.fail(key, failure(FailureKind::kernel_died, "kernel " + std::to_string(to.value) +
+                                                          " is stopping and takes no requests"));
+  } else if (reply) {
+    queue(*kernel, key, *reply, std::move(packet));
+  } else {
+    pass_on(*kernel, key, std::move(packet));
+  }
+  return true;
+}
+
+void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet) {
+  const auto accepted = kernel.queue.accept(key, reply, packet);
+  if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
+  kernel.hosts.insert(key.host);
+  dispatch(kernel);
+}
+
+void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
+  const auto accepted = kernel.queue.accept_direct(key);
+  if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
+  mail_.data(peer_of(kernel.id), key.host, std::move(packet));
+}
+
+void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel) {
+  // A second terminal reply for an id that is open would be taken for the first one's; so the
+  // complaint goes without an id.
+  if (why == RequestQueue::Accepted::duplicate)
+    return mail_.fail({key.host, RequestId{}},
+                      failure(FailureKind::invalid, "request id " + std::to_string(key.id.value) +
+                                                        " is open already: choose another"));
+  mail_.fail(key, failure(FailureKind::overloaded,
+                          "kernel " + std::to_string(kernel.id.value) + " has " +
+                              std::to_string(kernel.queue.waiting_bytes()) +
+                              " bytes of requests waiting, and takes no more for now"));
+}
+
+void Requests::dispatch(Kernel& kernel) {
+  while (auto next = kernel.queue.dispatch())
+    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet));
+  if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
+  const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
+  if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();
+}
+
+bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
+  const wire::Message& message = packet.root();
+  const Body body = message.body_type();
+  const RequestKey key{to, RequestId{message.id()}};
+  if (is_terminal(body)) {
+    finish(kernel, key, std::move(packet));
+  } else if (body == Body::InputRequest) {
+    if (kernel.queue.find(key) != nullptr) mail_.data(to, peer_of(kernel.id), std::move(packet));
+  } else if (body == Body::Output) {
+    // Also without an open request: what a request left running may write after its end.
+    if (kernel.hosts.contains(to)) mail_.data(to, peer_of(kernel.id), std::move(packet));
+  } else {
+    return false;
+  }
+  return true;
+}
+
+void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
+  const auto open = kernel.queue.end(key);
+  if (!open) return;  // its host left, or it was answered already
+  const auto* failed = packet.root().body_as_Failure();
+  const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
+  if (open->reply != wire::Reply::nothing)
+    mail_.data(key.host, peer_of(kernel.id), std::move(packet));
+  interrupts_.ended(kernel, key, *open, interrupted);
+  dispatch(kernel);
+}
+
+void Requests::cancel(Kernel& kernel, RequestKey key) {
+  const auto open = kernel.queue.end(key);
+  if (open && open->reply != wire::Reply::nothing)
+    mail_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
+}
+
+void Requests::kernel_died(Kernel& kernel) {
+  const Failure why = died(kernel);
+  for (const auto& [key, open] : kernel.queue.end_all())
+    if (open.reply != wire::Reply::nothing) mail_.fail(key, why);
+}
+
+void Requests::host_left(PeerId host) {
+  kernels_.each([&](Kernel& kernel) {
+    kernel.queue.end_undispatched(host);
+    kernel.hosts.erase(host);
+  });
+}
+
+}  // namespace oast::broker

@@ -1,0 +1,282 @@
+#include "supervisor.hpp"
+
+#include <signal.h>
+#include <string.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cctype>
+#include <nlohmann/json.hpp>
+#include <utility>
+
+#include "spec_expansion.hpp"
+#include "token.hpp"
+
+namespace oast::broker {
+
+namespace {
+
+using wire::KernelState;
+
+constexpr auto kRemembered = std::chrono::seconds(60);
+constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(1000),
+                                           std::chrono::milliseconds(1000)};
+
+std::string signal_name(int signal) {
+  const char* name = ::sigabbrev_np(signal);
+  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
+}
+
+[[noreturn]] void invalid(const std::string& message) {
+  throw Error(FailureKind::invalid, message);
+}
+
+/// Names stand in tables and on command lines beside ids.
+void check_name(const std::string& name) {
+  const auto fits = [](unsigned char c) {
+    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+  };
+  if (name.size() > 64 || !std::all_of(name.begin(), name.end(), fits))
+    invalid("the kernel name '" + name +
+            "' should be at most 64 letters, digits, '-', '_' and '.'");
+  if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
+    invalid("the kernel name '" + name + "' could be taken for an id: add a letter");
+}
+
+bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
+
+void check_environment(const std::vector<std::unique_ptr<wire::EnvVarT>>& env) {
+  for (const auto& variable : env) {
+    if (variable->name.empty() || variable->name.find('=') != std::string::npos ||
+        has_nul(variable->name))
+      invalid("'" + variable->name + "' is no name of an environment variable");
+    if (has_nul(variable->value)) invalid("the value of " + variable->name + " contains a NUL");
+  }
+}
+
+}  // namespace
+
+Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, Mail& mail,
+                       Events& events, Logger log)
+    : loop_(loop),
+      options_(options),
+      kernels_(kernels),
+      mail_(mail),
+      events_(events),
+      log_(std::move(log)),
+      specs_(options.specs) {}
+
+LaunchPlan Supervisor::plan(const Kernel& kernel, const KernelSpec& spec,
+                            const wire::StartT& request) const {
+  LaunchPlan plan;
+  Command command = expand(spec, {request.exename, request.exeflags});
+  plan.argv = std::move(command.argv);
+  plan.env = std::move(command.env);
+  for (const auto& variable : request.env) plan.env[variable->name] = variable->value;
+  plan.cwd = request.cwd.empty() ? spec.cwd : request.cwd;
+  plan.grace = options_.grace;
+  plan.details = nlohmann::json{{"protocol", wire::kVersion},
+                                {"directory", home_.directory},
+                                {"control", home_.control},
+                                {"data", home_.data},
+                                {"kernel", kernel.id.value},
+                                {"name", kernel.name},
+                                {"spec", kernel.spec},
+                                {"token", kernel.token},
+                                {"host_token", kernel.host_token}}
+                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
+  return plan;
+}
+
+void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& request) {
+  if (all_stopped_) throw Error(FailureKind::disconnected, "the broker is ending");
+  const KernelSpec spec = specs_.require(request.spec);
+  check_environment(request.env);
+  if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))
+    invalid("the working directory '" + request.cwd + "' should be an absolute path");
+  if (!request.name.empty()) check_name(request.name);
+  if (!request.name.empty() && kernels_.by_name(request.name) != nullptr)
+    invalid("a kernel named '" + request.name + "' runs already");
+
+  auto kernel = std::make_unique<Kernel>(id, options_);
+  kernel->name = request.name.empty() ? spec.name + "-" + std::to_string(id.value) : request.name;
+  kernel->spec = spec.name;
+  kernel->detached = request.detached;
+  if (!request.detached) kernel->owner = asker.host;
+  kernel->token = make_token();
+  kernel->host_token = make_token();
+  kernel->born = loop_.now();
+  kernel->starter = asker;
+  const LaunchPlan launch_plan = plan(*kernel, spec, request);
+  launch(*kernel, launch_plan);
+  Kernel& added = kernels_.add(std::move(kernel));
+  auto timeout = std::chrono::milliseconds(request.timeout_ms);
+  if (timeout.count() == 0) timeout = spec.start_timeout;
+  if (timeout.count() == 0) timeout = options_.start_timeout;
+  added.start_deadline = loop_.after(timeout, [this, &added] { start_timed_out(added); });
+  log_->info("OB101 kernel {} ({}) of spec {} starting for peer {}", id.value, added.name,
+             added.spec, asker.host.value);
+  events_.changed(added);
+}
+
+void Supervisor::launch(Kernel& kernel, const LaunchPlan& plan) {
+  kernel.process = launcher_->launch(plan);
+  kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { ended(kernel); });
+  kernel.stderr_watch = loop_.watch(kernel.process->stderr_fd(), [&kernel] {
+    if (!kernel.stderr_tail.read_from(kernel.process->stderr_fd())) kernel.stderr_watch.reset();
+  });
+}
+
+void Supervisor::start_timed_out(Kernel& kernel) {
+  const auto waited =
+      std::chrono::duration_cast<std::chrono::milliseconds>(loop_.now() - kernel.born).count();
+  kill(kernel, DeathCause::never_registered,
+       "it did not register within " + std::to_string(waited) + " ms and was killed");
+}
+
+void Supervisor::hello(Kernel& kernel, int pid) {
+  kernel.pid = pid;
+  kernel.token.clear();
+}
+
+void Supervisor::registered(Kernel& kernel) {
+  kernel.start_deadline.reset();
+  if (kernel.state != KernelState::starting) return;
+  kernel.state = KernelState::idle;
+  log_->info("OB102 kernel {} ({}) registered, pid {}", kernel.id.value, kernel.name, kernel.pid);
+  events_.changed(kernel);
+  if (!kernel.starter) return;
+  wire::KernelT answer;
+  answer.info = std::make_unique<wire::KernelInfoT>(describe(kernel, loop_.now()));
+  mail_.answer(*kernel.starter, answer);
+  kernel.starter.reset();
+}
+
+void Supervisor::stop(Kernel& kernel, Deadlines deadlines, DeathCause cause, std::string why) {
+  if (!kernel.alive()) return;
+  // Nobody is there yet to be asked.
+  if (!kernel.registered()) return kill(kernel, cause, std::move(why));
+  if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
+  if (kernel.state != KernelState::stopping) {
+    kernel.state = KernelState::stopping;
+    log_->info("OB103 kernel {} ({}) asked to end: {}", kernel.id.value, kernel.name,
+               kernel.intent->second);
+    mail_.control(peer_of(kernel.id), RequestId{}, wire::ShutdownT{});
+    events_.changed(kernel);
+  }
+  // A later stop may hasten the ladder, never delay it.
+  const auto due = loop_.now() + (kernel.terminated ? deadlines.term : deadlines.exit);
+  if (kernel.stop_deadline && kernel.stop_due <= due) return;
+  kernel.stop_due = due;
+  kernel.stop_deadline = loop_.after(
+      due - loop_.now(), [this, &kernel, term = deadlines.term] { climb(kernel, term); });
+}
+
+void Supervisor::climb(Kernel& kernel, std::chrono::milliseconds term) {
+  if (kernel.terminated) {
+    log_->warn("OB105 kernel {} ({}) did not end on SIGTERM: SIGKILL", kernel.id.value,
+               kernel.name);
+    kernel.process->signal_tree(SIGKILL);
+    return;
+  }
+  log_->warn("OB104 kernel {} ({}) did not end when asked: SIGTERM", kernel.id.value, kernel.name);
+  kernel.terminated = true;
+  kernel.process->signal_tree(SIGTERM);
+  kernel.stop_due = loop_.now() + term;
+  kernel.stop_deadline = loop_.after(term, [this, &kernel, term] { climb(kernel, term); });
+}
+
+void Supervisor::kill(Kernel& kernel, DeathCause cause, std::string why) {
+  if (!kernel.alive()) return;
+  if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
+  kernel.process->signal_tree(SIGKILL);
+}
+
+void Supervisor::signal(Kernel& kernel, int signal) {
+  const std::string why = "somebody sent it " + signal_name(signal);
+  if (signal == SIGKILL) return kill(kernel, DeathCause::stopped, why);
+  kernel.process->signal_kernel(signal);
+}
+
+void Supervisor::answer_when_dead(Kernel& kernel, const Asker& asker) {
+  kernel.stoppers.push_back(asker);
+  if (!kernel.alive()) bury(kernel);
+}
+
+void Supervisor::owner_left(PeerId owner) {
+  kernels_.each([&](Kernel& kernel) {
+    if (!kernel.alive()) return;
+    const bool unfinished = kernel.starter && kernel.starter->host == owner;
+    if (kernel.owner == owner || unfinished)
+      stop(kernel, kOwnerLeft, DeathCause::owner_gone, "its owner left");
+  });
+}
+
+void Supervisor::stop_all(Deadlines deadlines, std::function<void()> done) {
+  all_stopped_ = std::move(done);
+  kernels_.each([&](Kernel& kernel) {
+    stop(kernel, deadlines, DeathCause::stopped, "its broker was stopped");
+  });
+  if (kernels_.living() == 0) all_stopped_();
+}
+
+Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
+  Death death;
+  death.exit_code = status.exit_code;
+  death.signal = status.signal;
+  if (status.signal != 0) death.signal_name = signal_name(status.signal);
+  death.stderr_tail = kernel.stderr_tail.text();
+  std::string how = "how it ended is unknown, somebody else took its exit status";
+  if (status.signal != 0) how = "it was killed by " + death.signal_name;
+  if (status.exit_code >= 0) how = "it exited with code " + std::to_string(status.exit_code);
+  if (kernel.intent) {
+    death.cause = kernel.intent->first;
+    death.explanation = kernel.intent->second;
+    if (death.cause == DeathCause::owner_gone || death.cause == DeathCause::stopped)
+      death.explanation += "; " + how;
+  } else {
+    death.cause = status.signal != 0 ? DeathCause::signalled : DeathCause::exited;
+    death.explanation = how;
+    if (!kernel.registered()) death.explanation += " before it registered";
+  }
+  return death;
+}
+
+void Supervisor::ended(Kernel& kernel) {
+  kernel.stderr_tail.read_from(kernel.process->stderr_fd());
+  kernel.death = explain(kernel, kernel.process->reap());
+  kernel.exit_watch.reset();
+  kernel.stderr_watch.reset();
+  kernel.start_deadline.reset();
+  kernel.stop_deadline.reset();
+  kernel.lost_deadline.reset();
+  kernel.process.reset();
+  kernel.token.clear();
+  kernel.host_token.clear();
+  kernel.state = KernelState::dead;
+  log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
+            died(kernel).message);
+  if (on_death_) on_death_(kernel);
+  bury(kernel);
+  events_.changed(kernel);
+  burials_[kernel.id.value] = loop_.after(kRemembered, [this, id = kernel.id] {
+    kernels_.remove(id);
+    burials_.erase(id.value);
+  });
+  if (all_stopped_ && kernels_.living() == 0) all_stopped_();
+}
+
+/// Tells everybody who waited for the end, or for a start that it made impossible.
+void Supervisor::bury(Kernel& kernel) {
+  if (kernel.starter) {
+    Failure why = died(kernel);
+    if (why.death.cause == DeathCause::never_registered) why.kind = FailureKind::timeout;
+    mail_.control(kernel.starter->host, kernel.starter->request, why);
+    kernel.starter.reset();
+  }
+  wire::StoppedT stopped;
+  stopped.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  for (const auto& asker : std::exchange(kernel.stoppers, {})) mail_.answer(asker, stopped);
+}
+
+}  // namespace oast::broker

@@ -1,0 +1,79 @@
+// Kernels' lives: started, registered, stopped, dead.
+#pragma once
+
+#include <functional>
+#include <map>
+#include <string>
+#include <vector>
+
+#include "events.hpp"
+#include "kernel.hpp"
+#include "log.hpp"
+#include "mail.hpp"
+#include "spec_book.hpp"
+
+namespace oast::broker {
+
+class Supervisor {
+ public:
+  Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, Mail& mail,
+             Events& events, Logger log);
+
+  /// Where kernels are to dial.
+  struct Home {
+    std::string directory;
+    std::string control;  ///< endpoints
+    std::string data;
+  };
+  void set_home(Home home) { home_ = std::move(home); }
+  /// Called once for every kernel that died, when its death is known and its process is gone.
+  void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
+
+  /// Answers `asker` when the kernel has registered, or why it did not.
+  void start(const Asker& asker, KernelId id, const wire::StartT& request);
+  /// The kernel is on control; its state stays `starting` until it joined data.
+  void hello(Kernel& kernel, int pid);
+  void registered(Kernel& kernel);
+
+  struct Deadlines {
+    std::chrono::milliseconds exit{15000};
+    std::chrono::milliseconds term{15000};
+  };
+  /// The ladder. `cause` and `why` explain the death if nothing else was there first.
+  void stop(Kernel& kernel, Deadlines deadlines, DeathCause cause, std::string why);
+  /// SIGKILL to the whole tree.
+  void kill(Kernel& kernel, DeathCause cause, std::string why);
+  void signal(Kernel& kernel, int signal);
+  void answer_when_dead(Kernel& kernel, const Asker& asker);
+  /// Ends what belongs to a host that left.
+  void owner_left(PeerId owner);
+
+  /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
+  void stop_all(Deadlines deadlines, std::function<void()> done);
+
+  std::vector<wire::SpecInfoT> specs() const { return specs_.list(); }
+
+ private:
+  LaunchPlan plan(const Kernel& kernel, const KernelSpec& spec, const wire::StartT& request) const;
+  void launch(Kernel& kernel, const LaunchPlan& plan);
+  void start_timed_out(Kernel& kernel);
+  void climb(Kernel& kernel, std::chrono::milliseconds term);
+  void ended(Kernel& kernel);
+  void bury(Kernel& kernel);
+  Death explain(const Kernel& kernel, ExitStatus status) const;
+
+  EventLoop& loop_;
+  const Options& options_;
+  KernelTable& kernels_;
+  Mail& mail_;
+  Events& events_;
+  Logger log_;
+  std::unique_ptr<Launcher> launcher_ = make_local_launcher();
+  const SpecBook specs_;
+  Home home_;
+  std::function<void(Kernel&)> on_death_;
+  std::function<void()> all_stopped_;
+  std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
+};
+
+}  // namespace oast::broker

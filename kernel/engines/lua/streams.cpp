@@ -1,0 +1,90 @@
+#include "streams.hpp"
+
+#include <stdio_ext.h>
+
+#include <cerrno>
+#include <new>
+
+namespace oast::kernel::lua {
+
+Streams::Streams(Services& services, Interrupter& interrupter)
+    : services_(services), interrupter_(interrupter) {
+  in_ = fopencookie(this, "r", {.read = read, .write = nullptr, .seek = nullptr, .close = nullptr});
+  const cookie_io_functions_t sink{
+      .read = nullptr, .write = write, .seek = nullptr, .close = nullptr};
+  out_ = fopencookie(&out_sink_, "w", sink);
+  err_ = fopencookie(&err_sink_, "w", sink);
+  if (in_ == nullptr || out_ == nullptr || err_ == nullptr) throw std::bad_alloc{};
+  std::setvbuf(out_, nullptr, _IONBF, 0);
+  std::setvbuf(err_, nullptr, _IONBF, 0);
+}
+
+Streams::~Streams() {
+  for (std::FILE* file : {in_, out_, err_}) std::fclose(file);
+}
+
+void Streams::print(Stream stream, std::string_view text) {
+  std::fflush(stream == Stream::out ? out_ : err_);
+  services_.output(stream, text);
+}
+
+void Streams::flush() {
+  std::fflush(out_);
+  std::fflush(err_);
+  services_.flush();
+}
+
+void Streams::end_request() noexcept {
+  std::fflush(out_);
+  std::fflush(err_);
+  if (!has_read_) return;
+  has_read_ = false;
+  __fpurge(in_);
+  line_.clear();
+  line_at_ = 0;
+}
+
+// What C's stdio calls must return and not throw.
+
+ssize_t Streams::write(void* sink, const char* text, std::size_t size) {
+  const auto& [services, stream] = *static_cast<Sink*>(sink);
+  try {
+    services.output(stream, {text, size});
+    return static_cast<ssize_t>(size);
+  } catch (...) {
+    errno = EIO;
+    return 0;  // fopencookie(3): 0 says error
+  }
+}
+
+ssize_t Streams::read(void* self, char* buffer, std::size_t size) {
+  auto& streams = *static_cast<Streams*>(self);
+  try {
+    return static_cast<ssize_t>(streams.read_line(buffer, size));
+  } catch (const Interrupted&) {
+    streams.interrupter_.arm();  // the hook raises once the io function returns
+    errno = EINTR;
+  } catch (...) {
+    errno = EIO;
+  }
+  return -1;
+}
+
+// At most one line at a time, so that nothing is asked for before the code wants it. What the code
+// wrote as a prompt has been output already: the host is asked without one.
+std::size_t Streams::read_line(char* buffer, std::size_t size) {
+  has_read_ = true;
+  if (line_at_ == line_.size()) {
+    flush();
+    std::optional<std::string> line = services_.input({}, false);
+    if (!line) return 0;
+    line_ = std::move(*line);
+    line_ += '\n';
+    line_at_ = 0;
+  }
+  const std::size_t n = line_.copy(buffer, size, line_at_);
+  line_at_ += n;
+  return n;
+}
+
+}  // namespace oast::kernel::lua

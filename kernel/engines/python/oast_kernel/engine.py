@@ -1,0 +1,128 @@
+"""Takes requests, has them executed, and answers each of them once."""
+
+import os
+import sys
+from typing import Any, Optional, Tuple
+
+from . import calls, displays, library, tracebacks
+from .channels import RemoteChannel
+from .encode import Encoder, is_plain, scalar_nodes
+from .interrupt import Gate
+from .kernel import Kernel, Request
+from .streams import TextInput, request_tag
+
+# How often what was lent is looked after while nothing else happens.
+_LEASE_CHECK_MS = 20
+
+Answer = Tuple[Optional[bytes], Optional[Encoder]]
+
+
+class Engine:
+    """For the main thread."""
+
+    def __init__(self, kernel: Kernel, gate: Gate, executor: Any, stdin: TextInput) -> None:
+        self._kernel = kernel
+        self._gate = gate
+        self._executor = executor
+        self._stdin = stdin
+        self._leases = False
+
+    def serve(self) -> None:
+        """Until the kernel shall end."""
+        while True:
+            status, request = self._next()
+            if request is not None:
+                self._answer(request)
+            elif status not in (library.INTERRUPTED, library.TIMEOUT):
+                return
+
+    def _next(self) -> Tuple[int, Optional[Request]]:
+        loop = self._executor.background()
+        if loop is not None:
+            loop.run_until_readable(self._kernel.fd())
+            return self._kernel.next(0)
+        if self._leases:
+            self._leases = self._kernel.drop_leases()
+        return self._kernel.next(_LEASE_CHECK_MS if self._leases else -1)
+
+    def _answer(self, request: Request) -> None:
+        request_tag.set(request.tag)
+        gate = self._gate
+        gate.ready()
+        error: Optional[BaseException] = None
+        answer: Answer = (None, None)
+        # Two, as an interrupt may hit while the inner one is being left. It comes once only.
+        try:
+            try:
+                gate.opened = True
+                answer = self._execute(request)
+            finally:
+                gate.opened = False
+        except BaseException as problem:
+            gate.opened = False
+            error = problem
+        if self._kernel.forked:
+            _end_child(error)
+        self._stdin.forget_rest()
+        if error is not None:
+            self._fail(request, error)
+        else:
+            self._leases |= self._kernel.reply(request, *answer)
+
+    def _execute(self, request: Request) -> Answer:
+        kernel, executor = self._kernel, self._executor
+        if self._leases:
+            kernel.wait_for_leases()  # what is still being sent must not be changed
+        arguments = kernel.arguments(request) if request.args_count else []
+        shown = False
+        if request.kind == library.EVAL:
+            value = executor.evaluate(request.code, request.source_name, arguments)
+            shown = not is_plain(value) and value is not None and displays.emit_last(value)
+        else:
+            value = executor.call(request.function, request.code, arguments)
+        _show_figures()
+        return self._encode(request.want, value, shown)
+
+    @staticmethod
+    def _encode(want: int, value: Any, shown: bool) -> Answer:
+        if want == library.WANT_CHANNEL:
+            if not isinstance(value, RemoteChannel):
+                raise TypeError("a channel was asked for, and this is a %s; "
+                                "RemoteChannel(capacity) makes one" % type(value).__name__)
+            value = value.id
+        elif want != library.WANT_VALUE:
+            value = None
+        nodes = scalar_nodes(value)
+        if nodes is not None:
+            return nodes, None
+        try:
+            return None, Encoder(value)
+        except TypeError:
+            if shown:  # it was for somebody to look at
+                return scalar_nodes(None), None
+            raise
+
+    def _fail(self, request: Request, error: BaseException) -> None:
+        status = library.REMOTE_EXCEPTION
+        if self._gate.raised and isinstance(error, KeyboardInterrupt):
+            status = library.INTERRUPTED
+        elif isinstance(error, calls.Unknown):
+            status = library.NOT_FOUND
+        self._kernel.fail(request, error, status)
+
+
+def _show_figures() -> None:
+    backend = sys.modules.get("oast_kernel.matplotlib_backend")
+    if backend is not None:
+        backend.show()
+
+
+def _end_child(error: Optional[BaseException]) -> None:
+    """A process that the code forked came to the end of it, where a script would end."""
+    code = 0
+    if isinstance(error, SystemExit):
+        code = error.code if isinstance(error.code, int) else int(error.code is not None)
+    elif error is not None:
+        print(*tracebacks.Report(error).lines, sep="\n", file=sys.stderr)
+        code = 1
+    os._exit(code)

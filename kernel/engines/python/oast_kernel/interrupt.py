@@ -1,0 +1,48 @@
+"""Interrupts: a KeyboardInterrupt in the user's code, once for each that was asked for.
+
+The library sends SIGINT to this thread again and again while an interrupted request runs, and knows
+which request that is. The handler raises only while the user's code of that request runs, so that
+neither the kernel's own code nor a later request is hit.
+"""
+
+import signal
+import sys
+from types import FrameType
+from typing import Any, Callable, Optional
+
+
+class Gate:
+    """Opened around the user's code. Everything but the handler is for the main thread's code."""
+
+    def __init__(self, interrupted: Callable[[], int]) -> None:
+        self._interrupted = interrupted
+        self.opened = False
+        self.raised = False  # for the request that runs
+        # While an event loop runs the user's code: interrupts in its stead, true if it did.
+        self.divert: Optional[Callable[[], bool]] = None
+        signal.signal(signal.SIGINT, self.handle)
+        sys.unraisablehook = self._on_unraisable
+
+    def ready(self) -> None:
+        """Before each request: the handler is ours, whatever the last one did to it."""
+        self.raised = False
+        if signal.getsignal(signal.SIGINT) != self.handle:
+            signal.signal(signal.SIGINT, self.handle)
+
+    def handle(self, _signal: int, _frame: Optional[FrameType]) -> None:
+        if not self.opened or self.raised or not self._interrupted():
+            return
+        if self.divert is not None and self.divert():
+            return
+        self.raise_now()
+
+    def raise_now(self) -> None:
+        self.raised = True
+        raise KeyboardInterrupt
+
+    def _on_unraisable(self, problem: Any) -> None:
+        """One that was raised where exceptions end (in __del__, say) shall be raised again."""
+        if self.opened and problem.exc_type is KeyboardInterrupt:
+            self.raised = False
+            return
+        sys.__unraisablehook__(problem)

@@ -1,0 +1,106 @@
+"""IPython as the executor: its magics, `!commands`, tracebacks and completer. `--ipython`."""
+
+import re
+import sys
+from typing import Any, Dict, List
+
+from IPython.core.displayhook import DisplayHook  # type: ignore[import]
+from IPython.core.displaypub import DisplayPublisher  # type: ignore[import]
+from IPython.core.interactiveshell import InteractiveShell  # type: ignore[import]
+from traitlets.config.loader import Config
+
+from . import completion, displays, tracebacks
+from .executor import Executor
+from .interrupt import Gate
+from .library import CODE_COMPLETE, CODE_INCOMPLETE, CODE_INVALID, CODE_UNKNOWN
+
+_STATUSES = {"complete": CODE_COMPLETE, "incomplete": CODE_INCOMPLETE, "invalid": CODE_INVALID}
+_COLOURS = re.compile(r"\x1b\[[0-9;]*m")
+
+
+class _Publisher(DisplayPublisher):  # type: ignore[misc]
+    """IPython.display.display and what stands on it."""
+
+    def publish(self, data: Dict[str, Any], metadata: Any = None, source: Any = None, *,
+                transient: Any = None, update: bool = False, **_options: Any) -> None:
+        displays.emit(data, (transient or {}).get("display_id") or "", update)
+
+    def clear_output(self, wait: bool = False) -> None:
+        displays.clear_output(wait)
+
+
+class _Hook(DisplayHook):  # type: ignore[misc]
+    """The value is the request's, so it is not printed; IPython's Out and _ are kept."""
+
+    def write_output_prompt(self) -> None:
+        pass
+
+    def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
+        pass
+
+    def finish_displayhook(self) -> None:
+        pass
+
+
+class _Shell(InteractiveShell):  # type: ignore[misc]
+    """Keeps tracebacks instead of printing them."""
+
+    def init_display_pub(self) -> None:
+        self.display_pub = _Publisher(parent=self)
+
+    def init_displayhook(self) -> None:
+        self.displayhook_class = _Hook
+        super().init_displayhook()
+
+    def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
+        text = self.InteractiveTB.stb2text(stb) if not isinstance(stb, str) else stb
+        tracebacks.prepare(evalue, _COLOURS.sub("", text).split("\n"))
+
+
+class IPythonExecutor(Executor):
+    """For the main thread, as Executor."""
+
+    def __init__(self, gate: Gate) -> None:
+        super().__init__(gate)
+        config: Any = Config()  # type: ignore[no-untyped-call]
+        config.HistoryManager.enabled = False
+        config.InteractiveShell.colors = "NoColor"
+        config.InteractiveShell.ast_node_interactivity = "last_expr"
+        config.IPCompleter.use_jedi = False
+        self._shell = _Shell.instance(config=config, user_module=sys.modules["__main__"],
+                                      user_ns=self.namespace)
+        self._shell.loop_runner = self._wait
+        self._shell.autoawait = True
+        self._shell.system = self._shell.system_raw  # streams, where the other one collects
+
+    def evaluate(self, code: str, source_name: str, arguments: List[Any]) -> Any:
+        if source_name or arguments:
+            self._become_script(source_name, arguments)
+        result = self._shell.run_cell(code, store_history=True)
+        error = result.error_before_exec or result.error_in_exec
+        if self._gate.raised and type(error).__name__ == "CancelledError":
+            raise KeyboardInterrupt  # IPython has caught what an interrupt cancelled
+        if error is not None:
+            raise error
+        return result.result
+
+    def editing(self) -> "Editing":
+        return Editing(self._shell)
+
+
+class Editing:
+    """As the module completion, by IPython. On the query thread."""
+
+    def __init__(self, shell: Any) -> None:
+        self._shell = shell
+        self.inspect_at = completion.inspect_at
+
+    def complete(self, code: str, cursor: int, _namespace: Any) -> completion.Completions:
+        before = code.encode()[:cursor].decode("utf-8", "ignore")
+        line = before[before.rfind("\n") + 1:]
+        text, matches = self._shell.Completer.complete(line_buffer=line, cursor_pos=len(line))
+        return completion.Completions(list(matches), cursor - len(text.encode()), cursor)
+
+    def is_complete(self, code: str) -> Any:
+        status, spaces = self._shell.input_transformer_manager.check_complete(code)
+        return _STATUSES.get(status, CODE_UNKNOWN), " " * (spaces or 0)

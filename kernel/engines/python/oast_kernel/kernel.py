@@ -1,0 +1,256 @@
+"""The connection of this process to its broker, in Python's terms. One in a process."""
+
+import ctypes
+import os
+import signal
+import struct
+import threading
+from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
+
+from . import library
+from .decode import Decoder, Memory
+from .encode import Encoder, failure_of
+from .library import MimePart, Text, Value
+from .tracebacks import Report
+
+_view = struct.Struct("<IIQ" + "Q" * 8 + "QIII4x")
+
+
+class Request(NamedTuple):
+    """An oast_request_view. Texts are copies, the arguments are not."""
+
+    handle: int
+    kind: int
+    want: int
+    tag: int
+    code: str
+    function: str
+    source_name: str
+    args_address: int
+    args_nodes: int
+    args_count: int
+    cursor: int
+    detail: int
+
+
+class Kernel:
+    """Functions block and name their thread as their counterparts of oast_kernel.h do."""
+
+    def __init__(self) -> None:
+        self._library = library.load()
+        self._handle = ctypes.c_void_p()
+        self._next = ctypes.c_void_p()
+        self._next_query = ctypes.c_void_p()
+        self._leases: List["_Lease"] = []
+        self.forked = False
+
+    def connect(self) -> None:
+        """Raises OSError when it cannot."""
+        options = library.Options(ctypes.sizeof(library.Options), signal.SIGINT, None, None, 1)
+        status = self._library.oast_kernel_connect(ctypes.byref(options),
+                                                   ctypes.byref(self._handle))
+        if status != library.OK:
+            raise OSError("cannot connect to the broker: " + self.error())
+        os.register_at_fork(after_in_child=self._after_fork)
+
+    def _after_fork(self) -> None:
+        self.forked = True
+
+    def error(self) -> str:
+        return (self._library.oast_kernel_error() or b"").decode("utf-8", "replace")
+
+    def broker(self) -> Optional[Tuple[str, str]]:
+        directory = self._library.oast_kernel_broker_directory(self._handle) or b""
+        token = self._library.oast_kernel_host_token(self._handle) or b""
+        return (os.fsdecode(directory), token.decode()) if directory and token else None
+
+    def name(self) -> str:
+        return str(self._library.oast_kernel_name(self._handle).decode())
+
+    def exit(self, code: int) -> None:
+        self._library.oast_kernel_exit(self._handle, code)
+
+    def fd(self) -> int:
+        return int(self._library.oast_kernel_fd(self._handle))
+
+    def interrupted(self) -> int:
+        return int(self._library.oast_kernel_interrupted(self._handle))
+
+    # Requests
+
+    def next(self, timeout_ms: int = -1) -> Tuple[int, Optional[Request]]:
+        """The status, and the request if it is OK."""
+        return self._take(self._library.oast_kernel_next, self._next, timeout_ms)
+
+    def next_query(self) -> Tuple[int, Optional[Request]]:
+        return self._take(self._library.oast_kernel_next_query, self._next_query, -1)
+
+    def _take(self, take: Any, handle: ctypes.c_void_p,
+              timeout_ms: int) -> Tuple[int, Optional[Request]]:
+        status = take(self._handle, timeout_ms, handle)
+        if status != library.OK:
+            return status, None
+        view = self._library.oast_request_get(handle)
+        (kind, want, tag, code, code_size, function, function_size, name, name_size, args, nodes,
+         count, _lane, cursor, detail) = _view.unpack(ctypes.string_at(view, _view.size))
+        return status, Request(handle.value or 0, kind, want, tag, _text(code, code_size),
+                               _text(function, function_size), _text(name, name_size), args, nodes,
+                               count, cursor, detail)
+
+    def arguments(self, request: Request) -> List[Any]:
+        if not request.args_count:
+            return []
+        decoder = Decoder(request.args_address, request.args_nodes,
+                          lambda: self._retain(request.handle))
+        return [decoder.value() for _ in range(request.args_count)]
+
+    def _retain(self, handle: int) -> Memory:
+        return Memory(self._library.oast_request_retain(handle),
+                      self._library.oast_memory_release)
+
+    def reply(self, request: Request, nodes: Optional[bytes], encoder: Optional[Encoder]) -> bool:
+        """Answers with one node, or with what the encoder made; true if memory was lent."""
+        if encoder is None:
+            self._send(request, nodes or b"", 1, None, None)
+            return False
+        if not encoder.lends:
+            self._send(request, encoder.nodes, encoder.count, None, None)
+            return False
+        lease = _Lease(encoder)
+        self._leases.append(lease)
+        self._send(request, encoder.nodes, encoder.count, lease.release, lease.context)
+        return True
+
+    def _send(self, request: Request, nodes: bytes, count: int, release: Any, context: Any) -> None:
+        value = Value(library.address_of(nodes), count)
+        self._library.oast_request_reply(request.handle, value, release, context)
+
+    def fail(self, request: Request, error: BaseException,
+             status: int = library.REMOTE_EXCEPTION) -> None:
+        record, _held = failure_of(Report(error), status)
+        self._library.oast_request_fail(request.handle, record)
+
+    def reply_completions(self, request: Request, matches: Sequence[str], start: int,
+                          end: int) -> None:
+        texts = (Text * len(matches))(*map(library.text, matches))
+        self._library.oast_request_completions(request.handle, texts, len(matches), start, end)
+
+    def reply_inspection(self, request: Request, found: Optional[str]) -> None:
+        text = None if found is None else library.text(found)
+        self._library.oast_request_inspection(request.handle, text)
+
+    def reply_completeness(self, request: Request, status: int, indent: str) -> None:
+        self._library.oast_request_completeness(request.handle, status, library.text(indent))
+
+    # What was lent
+
+    def wait_for_leases(self) -> None:
+        """Until what replies were lent has been sent: code that runs next may change it."""
+        while self._leases:
+            self._leases[-1].wait()
+            self._leases.pop()
+
+    def drop_leases(self) -> bool:
+        """Frees what is not needed any more; true if something still is."""
+        self._leases = [lease for lease in self._leases if not lease.returned()]
+        return bool(self._leases)
+
+    # Output and input
+
+    def output(self, tag: int, stream: int, data: bytes) -> None:
+        self._library.oast_kernel_output(self._handle, tag, stream, data, len(data))
+
+    def flush(self) -> None:
+        if not self.forked:
+            self._library.oast_kernel_flush(self._handle)
+
+    def display(self, tag: int, parts: Sequence[Tuple[str, Any]], display_id: str,
+                update: bool) -> None:
+        records = (MimePart * len(parts))()
+        for record, (mime, data) in zip(records, parts):
+            is_text = isinstance(data, str)
+            content = data.encode("utf-8", "backslashreplace") if is_text else bytes(data)
+            record.mime, record.is_text = mime.encode(), is_text
+            record.data, record.size = content, len(content)
+        self._check(self._library.oast_kernel_display(
+            self._handle, tag, records, len(parts), display_id.encode(), update))
+
+    def clear_output(self, tag: int, wait: bool) -> None:
+        self._check(self._library.oast_kernel_clear_output(self._handle, tag, wait))
+
+    def input(self, prompt: str, password: bool) -> Optional[str]:
+        """A line of the host; nothing at its end of input. Raises KeyboardInterrupt."""
+        if threading.current_thread() is not threading.main_thread() or self.forked:
+            raise RuntimeError("input comes from the host to the kernel's main thread only")
+        line = Value()
+        status = self._library.oast_kernel_input(self._handle, library.text(prompt), password,
+                                                 ctypes.byref(line))
+        if status == library.NOT_FOUND:
+            return None
+        self._check(status)
+        return _text(line.nodes, line.count)
+
+    # Channels
+
+    def make_channel(self, capacity: int) -> int:
+        return int(self._library.oast_kernel_channel(self._handle, capacity))
+
+    def put(self, channel: int, value: Any) -> bool:
+        """False when the channel is closed."""
+        encoder = Encoder(value)
+        nodes = Value(library.address_of(encoder.nodes), encoder.count)
+        status = self._library.oast_kernel_put(self._handle, channel, nodes)
+        if status == library.NOT_FOUND:
+            return False
+        self._check(status)
+        return True
+
+    def take(self, channel: int) -> Tuple[bool, Any]:
+        """False when the channel is closed and empty, else true and the value."""
+        value = Value()
+        status = self._library.oast_kernel_take(self._handle, channel, ctypes.byref(value))
+        if status == library.NOT_FOUND:
+            return False, None
+        self._check(status)
+        return True, Decoder(value.nodes, value.count).value() if value.count else None
+
+    def ready(self, channel: int) -> bool:
+        ready = ctypes.c_int()
+        self._check(self._library.oast_kernel_ready(self._handle, channel, ctypes.byref(ready)))
+        return bool(ready.value)
+
+    def close_channel(self, channel: int) -> None:
+        self._library.oast_kernel_close_channel(self._handle, channel)
+
+    def _check(self, status: int) -> None:
+        if status == library.INTERRUPTED:
+            # The handler of the signal has usually raised before we get here.
+            raise KeyboardInterrupt
+        if status != library.OK:
+            raise RuntimeError(self.error())
+
+
+def _text(address: Optional[int], size: int) -> str:
+    return ctypes.string_at(address or 0, size).decode("utf-8", "replace") if size else ""
+
+
+class _Lease:
+    """Memory that is lent to the library with a reply, until a semaphore says it is returned. The
+    library posts it itself, by libc's sem_post: a function in Python would need the interpreter's
+    lock, which the library's threads must never wait for."""
+
+    _libc = ctypes.CDLL(None)
+    release = ctypes.cast(_libc.sem_post, ctypes.c_void_p)
+
+    def __init__(self, held: Any) -> None:
+        self._held = held
+        self._semaphore = (ctypes.c_char * 64)()
+        self._libc.sem_init(self._semaphore, 0, 0)
+        self.context = ctypes.addressof(self._semaphore)
+
+    def returned(self) -> bool:
+        return bool(self._libc.sem_trywait(self._semaphore) == 0)
+
+    def wait(self) -> None:
+        while self._libc.sem_wait(self._semaphore) != 0:
+            pass  # a signal came

@@ -1,0 +1,149 @@
+"""The kernel SDK, liboast_kernel.so, as ctypes sees it: schemas/include/oast_value.h and
+kernel/include/oast_kernel.h in Python, and nothing more."""
+
+import ctypes
+import os
+from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
+from typing import Any, List, Optional
+
+ABI = 1
+
+# oast_status
+(OK, REMOTE_EXCEPTION, INTERRUPTED, KERNEL_DIED, TIMEOUT, OVERLOADED, DISCONNECTED, NOT_FOUND,
+ PERMISSION_DENIED, INVALID, UNIMPLEMENTED, INCOMPATIBLE) = range(12)
+# oast_request_kind
+EVAL, CALL, COMPLETE, INSPECT, IS_COMPLETE = range(5)
+# oast_want
+WANT_VALUE, WANT_DONE, WANT_NOTHING, WANT_CHANNEL = range(4)
+# oast_code_status
+CODE_COMPLETE, CODE_INCOMPLETE, CODE_INVALID, CODE_UNKNOWN = range(4)
+# oast_stream
+STDOUT, STDERR = range(2)
+
+
+class Options(ctypes.Structure):
+    _fields_ = [("size", c_size_t), ("interrupt_signal", c_int), ("on_interrupt", c_void_p),
+                ("context", c_void_p), ("separate_queries", c_int)]
+
+
+class Text(ctypes.Structure):
+    """Keeps the bytes it is made of alive; `data` of one made elsewhere must not be read."""
+
+    _fields_ = [("data", c_char_p), ("size", c_size_t)]
+
+
+class Value(ctypes.Structure):
+    _fields_ = [("nodes", c_void_p), ("count", c_size_t)]
+
+
+class Failure(ctypes.Structure):
+    _fields_ = [("status", c_uint32), ("message", Text), ("type", Text),
+                ("traceback", POINTER(Text)), ("traceback_count", c_size_t), ("death", c_void_p)]
+
+
+class MimePart(ctypes.Structure):
+    _fields_ = [("mime", c_char_p), ("is_text", c_int), ("data", c_char_p), ("size", c_size_t)]
+
+
+_FUNCTIONS = {
+    "oast_kernel_abi": (c_uint32, []),
+    "oast_kernel_error": (c_char_p, []),
+    "oast_kernel_connect": (c_int, [POINTER(Options), POINTER(c_void_p)]),
+    "oast_kernel_close": (None, [c_void_p]),
+    "oast_kernel_exit": (None, [c_void_p, c_int]),
+    "oast_kernel_id": (c_uint64, [c_void_p]),
+    "oast_kernel_name": (c_char_p, [c_void_p]),
+    "oast_kernel_spec": (c_char_p, [c_void_p]),
+    "oast_kernel_broker_directory": (c_char_p, [c_void_p]),
+    "oast_kernel_host_token": (c_char_p, [c_void_p]),
+    "oast_kernel_next": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
+    "oast_kernel_next_query": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
+    "oast_kernel_fd": (c_int, [c_void_p]),
+    "oast_request_get": (c_void_p, [c_void_p]),
+    "oast_request_reply": (c_int, [c_void_p, Value, c_void_p, c_void_p]),
+    "oast_request_fail": (c_int, [c_void_p, POINTER(Failure)]),
+    "oast_request_completions": (c_int, [c_void_p, POINTER(Text), c_size_t, c_uint32, c_uint32]),
+    "oast_request_inspection": (c_int, [c_void_p, POINTER(Text)]),
+    "oast_request_completeness": (c_int, [c_void_p, c_int, Text]),
+    "oast_kernel_interrupted": (c_int, [c_void_p]),
+    "oast_kernel_output": (c_int, [c_void_p, c_uint64, c_int, c_char_p, c_size_t]),
+    "oast_kernel_display": (c_int, [c_void_p, c_uint64, POINTER(MimePart), c_size_t, c_char_p,
+                                    c_int]),
+    "oast_kernel_clear_output": (c_int, [c_void_p, c_uint64, c_int]),
+    "oast_kernel_flush": (c_int, [c_void_p]),
+    "oast_kernel_input": (c_int, [c_void_p, Text, c_int, POINTER(Value)]),
+    "oast_kernel_channel": (c_uint64, [c_void_p, c_size_t]),
+    "oast_kernel_put": (c_int, [c_void_p, c_uint64, Value]),
+    "oast_kernel_take": (c_int, [c_void_p, c_uint64, POINTER(Value)]),
+    "oast_kernel_ready": (c_int, [c_void_p, c_uint64, POINTER(c_int)]),
+    "oast_kernel_close_channel": (c_int, [c_void_p, c_uint64]),
+    "oast_request_retain": (c_void_p, [c_void_p]),
+    "oast_memory_release": (None, [c_void_p]),
+}
+
+
+def candidates() -> List[str]:
+    """Where the library may be, the first that exists counts."""
+    named = os.environ.get("OAST_KERNEL_LIBRARY")
+    if named:
+        return [named]
+    package = os.path.dirname(os.path.abspath(__file__))
+    above = [package]
+    for _ in range(5):
+        above.append(os.path.dirname(above[-1]))
+    below = ("", "lib", os.path.join("build", "release", "lib"))
+    found = [os.path.join(directory, part, name) for directory in above for part in below
+             for name in ("liboast_kernel.so", "liboast_kernel.so.%d" % ABI)]
+    return [path for path in found if os.path.exists(path)]
+
+
+def load() -> Any:
+    """The library with its functions declared. Raises OSError that says where it was sought."""
+    paths = candidates()
+    path = paths[0] if paths else "liboast_kernel.so.%d" % ABI
+    try:
+        library = ctypes.CDLL(path)
+    except OSError as error:
+        raise OSError("%s; set OAST_KERNEL_LIBRARY to the path of liboast_kernel.so, or install "
+                      "oast" % error) from None
+    for name, (result, arguments) in _FUNCTIONS.items():
+        function = getattr(library, name)
+        function.restype = result
+        function.argtypes = arguments
+    if library.oast_kernel_abi() < ABI:
+        raise OSError("%s has version %d of the kernel SDK, this needs %d"
+                      % (path, library.oast_kernel_abi(), ABI))
+    return library
+
+
+def text(value: str) -> Text:
+    data = value.encode("utf-8", "backslashreplace")
+    return Text(data, len(data))
+
+
+class _Buffer(ctypes.Structure):
+    """CPython's Py_buffer."""
+
+    _fields_ = [("buf", c_void_p), ("obj", c_void_p), ("len", ctypes.c_ssize_t),
+                ("itemsize", ctypes.c_ssize_t), ("readonly", c_int), ("ndim", c_int),
+                ("format", c_char_p), ("shape", c_void_p), ("strides", c_void_p),
+                ("suboffsets", c_void_p), ("internal", c_void_p)]
+
+
+# Not ctypes.pythonapi, whose functions are everybody's, with the types that the last one declared.
+_python = ctypes.PyDLL(None)
+_get_buffer = _python.PyObject_GetBuffer
+_get_buffer.argtypes = [ctypes.py_object, POINTER(_Buffer), c_int]
+_release_buffer = _python.PyBuffer_Release
+_release_buffer.argtypes = [POINTER(_Buffer)]
+_release_buffer.restype = None
+
+
+def address_of(view: Any) -> Optional[int]:
+    """Where the bytes of a contiguous buffer, also a read-only one, are: valid as long as the
+    buffer is held, by a memoryview say."""
+    buffer = _Buffer()
+    _get_buffer(view, ctypes.byref(buffer), 0)
+    address: Optional[int] = buffer.buf
+    _release_buffer(ctypes.byref(buffer))
+    return address

@@ -1,0 +1,139 @@
+"""What makes a Python process a kernel."""
+
+import atexit
+import builtins
+import ctypes
+import faulthandler
+import os
+import signal
+import sys
+import threading
+from typing import Any, List
+
+import oast_kernel
+
+from . import channels, displays, library
+from .engine import Engine
+from .executor import Executor
+from .interrupt import Gate
+from .kernel import Kernel
+from .queries import Queries, plain_editing
+from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
+
+_USAGE = "usage: python -m oast_kernel [--ipython], started by a broker: launch details on stdin"
+_UNBUFFERED = 2  # _IONBF
+# How long threads may go on when the kernel shall end: less than the 15 s until a broker sends a
+# signal, so that the functions of atexit run whatever the threads do.
+_THREADS_PATIENCE = 5.0  # seconds
+
+
+def main(arguments: List[str]) -> int:
+    if [argument for argument in arguments if argument != "--ipython"]:
+        print(_USAGE, file=sys.stderr)
+        return 2
+    ipython = "--ipython" in arguments
+    try:
+        if ipython:
+            import IPython  # type: ignore[import]  # noqa: F401
+        kernel = Kernel()
+        kernel.connect()
+    except (OSError, AttributeError, ImportError) as error:
+        print("the Python kernel cannot start: %s" % error, file=sys.stderr)
+        return 1
+    serve(kernel, ipython)
+    return 0
+
+
+def serve(kernel: Kernel, ipython: bool) -> None:
+    """Until the broker wants it to end; then ends the process."""
+    sys.argv = [""]  # as in an interactive Python
+    stdin = TextInput(kernel.input)
+    _take_streams(kernel, stdin)
+    gate = Gate(kernel.interrupted)
+    executor: Any
+    if ipython:
+        from .ipython import IPythonExecutor
+        executor = IPythonExecutor(gate)
+        editing = executor.editing
+    else:
+        executor, editing = Executor(gate), plain_editing
+    _offer(kernel, executor.namespace)
+    Queries(kernel, editing, executor.namespace).start()
+    Engine(kernel, gate, executor, stdin).serve()
+    if kernel.forked:
+        os._exit(0)
+    _join_threads()
+    atexit._run_exitfuncs()
+    kernel.exit(0)
+
+
+def _join_threads() -> None:
+    """As python does at its end, but not without end: who stopped the kernel waits."""
+    def give_up(_signal: int, _frame: Any) -> None:
+        raise TimeoutError
+
+    try:
+        signal.signal(signal.SIGALRM, give_up)
+        signal.setitimer(signal.ITIMER_REAL, _THREADS_PATIENCE)
+        threading._shutdown()  # type: ignore[attr-defined]
+    except BaseException:  # the rest of the end must come in any case
+        pass
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+
+
+def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
+    out, err = ByteOutput(1, kernel.output), ByteOutput(2, kernel.output)
+    streams = {"stdout": TextOutput("<stdout>", out), "stderr": TextOutput("<stderr>", err),
+               "stdin": stdin}
+    for name, stream in streams.items():
+        setattr(sys, name, stream)
+        setattr(sys, "__%s__" % name, stream)
+    os.register_at_fork(after_in_child=out.forget_kernel)
+    os.register_at_fork(after_in_child=err.forget_kernel)
+    builtins.input = make_input(kernel.input)
+    import getpass
+    getpass.getpass = make_getpass(kernel.input)
+    # What C code prints must not wait in a buffer for the end of the process.
+    libc = ctypes.CDLL(None)
+    libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _UNBUFFERED, 0)
+    faulthandler.enable(2)
+    tag_threads()
+    _send_before_exit(kernel)
+
+
+def _send_before_exit(kernel: Kernel) -> None:
+    """What was printed gets out, also before os._exit."""
+    end = os._exit
+
+    def _exit(status: int) -> None:
+        if not kernel.forked:
+            kernel.exit(status)
+        end(status)
+
+    _exit.__doc__ = end.__doc__
+    os._exit = _exit  # type: ignore[assignment]
+
+
+def _offer(kernel: Kernel, namespace: Any) -> None:
+    """What code in a kernel finds without importing anything."""
+    oast_kernel._connection = kernel
+    channels.use(kernel)
+    displays.use(kernel)
+    builtins.display = displays.display  # type: ignore[attr-defined]
+    namespace["RemoteChannel"] = channels.RemoteChannel
+    _offer_host_library()
+    os.environ.setdefault("MPLBACKEND", "module://oast_kernel.matplotlib_backend")
+
+
+def _offer_host_library() -> None:
+    """In a source tree `import oast` works as it is, unless one is installed."""
+    root = os.path.abspath(__file__)
+    for _ in range(5):  # kernel/engines/python/oast_kernel/process.py
+        root = os.path.dirname(root)
+    package = os.path.join(root, "bindings", "python")
+    if os.path.isdir(os.path.join(package, "oast")) and package not in sys.path:
+        sys.path.append(package)
+        beside = os.path.join(os.path.dirname((library.candidates() or [""])[0]), "liboast.so.1")
+        if os.path.exists(beside):  # of the same build as the kernel's library
+            os.environ.setdefault("OAST_LIBRARY", os.path.abspath(beside))

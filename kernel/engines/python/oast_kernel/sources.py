@@ -1,0 +1,90 @@
+"""The user's source: compiled, and kept for tracebacks and inspection."""
+
+import __future__
+import _ast as ast  # the module ast takes much longer to import
+import linecache
+from collections import OrderedDict
+from types import CodeType
+from typing import Dict, NamedTuple, Optional, Tuple
+
+# What `from __future__ import ...` may set, for all later code too, as in an interactive Python.
+_FUTURE = 0
+for _name in __future__.all_feature_names:
+    _FUTURE |= getattr(__future__, _name).compiler_flag
+COROUTINE = 0x80  # inspect.CO_COROUTINE
+_KEPT = 5000  # sources
+_CACHED = 256  # compiled
+
+
+class Program(NamedTuple):
+    """A module's body, and the expression it ends with."""
+
+    body: Optional[CodeType]
+    last: Optional[CodeType]
+    is_async: bool  # it awaits
+
+
+class Sources:
+    """For the main thread."""
+
+    def __init__(self) -> None:
+        self._names: "OrderedDict[str, str]" = OrderedDict()  # text by name
+        self._numbers: Dict[str, int] = {}
+        self._programs: "OrderedDict[Tuple[str, str], Program]" = OrderedDict()
+        self._flags = 0
+
+    def compile(self, code: str, source_name: str) -> Program:
+        """Raises SyntaxError and what else compile() raises."""
+        key = (code, source_name)
+        program = self._programs.get(key)
+        if program is None:
+            program = self._compile(code, self._remember(code, source_name))
+            self._programs[key] = program
+            if len(self._programs) > _CACHED:
+                self._programs.popitem(last=False)
+        return program
+
+    def _compile(self, code: str, name: str) -> Program:
+        flags = self._flags | ast.PyCF_ALLOW_TOP_LEVEL_AWAIT
+        tree = compile(code, name, "exec", flags | ast.PyCF_ONLY_AST, True)
+        body = last = None
+        if tree.body and isinstance(tree.body[-1], ast.Expr):
+            expression = ast.Expression(tree.body.pop().value)
+            last = compile(expression, name, "eval", flags | _future_flags(tree), True)
+        if tree.body:
+            body = compile(tree, name, "exec", flags, True)
+            self._keep_flags(body.co_flags & _FUTURE)
+        flags = (body.co_flags if body else 0) | (last.co_flags if last else 0)
+        return Program(body, last, bool(flags & COROUTINE))
+
+    def _keep_flags(self, flags: int) -> None:
+        if flags & ~self._flags:
+            self._flags |= flags
+            self._programs.clear()
+
+    def _remember(self, code: str, source_name: str) -> str:
+        """Under which name the code is compiled: the given one, numbered when there is another
+        source of that name already, so that tracebacks show the lines that ran."""
+        wanted = source_name or "<eval>"
+        name = wanted
+        if self._names.get(name, code) != code:
+            number = self._numbers.get(wanted, 1) + 1
+            self._numbers[wanted] = number
+            name = "<eval %d>" % number if not source_name else "%s (%d)" % (wanted, number)
+        self._names[name] = code
+        self._names.move_to_end(name)
+        linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+        if len(self._names) > _KEPT:
+            linecache.cache.pop(self._names.popitem(last=False)[0], None)
+        return name
+
+
+def _future_flags(tree: ast.Module) -> int:
+    """Those that the body sets hold in its last expression too."""
+    flags = 0
+    for node in tree.body:
+        if isinstance(node, ast.ImportFrom) and node.module == "__future__":
+            for alias in node.names:
+                feature = getattr(__future__, alias.name, None)
+                flags |= getattr(feature, "compiler_flag", 0)
+    return flags

@@ -1,0 +1,142 @@
+#include "channel_table.hpp"
+
+#include <algorithm>
+#include <string>
+#include <utility>
+
+namespace oast::kernel {
+
+namespace {
+
+/// Operations that may be parked at one side of one channel.
+constexpr std::size_t kMostParked = 65536;
+
+Failure failure(FailureKind kind, std::string message) {
+  return {.kind = kind, .message = std::move(message), .type = {}, .traceback = {}, .death = {}};
+}
+
+Failure unknown(ChannelId id) {
+  return failure(FailureKind::not_found,
+                 "channel " + std::to_string(id.value) + " is closed or never was");
+}
+
+Failure crowded() {
+  return failure(FailureKind::overloaded, "too many operations wait for this channel");
+}
+
+}  // namespace
+
+ChannelId ChannelTable::make(std::size_t capacity) {
+  const std::lock_guard lock(mutex_);
+  const ChannelId id{++made_};
+  channels_[id].capacity = std::max<std::size_t>(capacity, 1);
+  return id;
+}
+
+void ChannelTable::put(ChannelId id, Asker asker, Value value, Done done) {
+  Completions completed;
+  {
+    const std::lock_guard lock(mutex_);
+    put_locked(id, {asker, std::move(value), std::move(done)}, completed);
+  }
+  finish(std::move(completed));
+}
+
+void ChannelTable::put_locked(ChannelId id, Parked putter, Completions& completed) {
+  const auto found = channels_.find(id);
+  if (found == channels_.end() || found->second.closed) {
+    completed.push_back({std::move(putter.done), unknown(id)});
+    return;
+  }
+  Channel& channel = found->second;
+  if (!channel.takers.empty()) {
+    completed.push_back({std::move(channel.takers.front().done), std::move(putter.value)});
+    channel.takers.pop_front();
+    completed.push_back({std::move(putter.done), Value{}});
+  } else if (channel.values.size() < channel.capacity) {
+    channel.values.push_back(std::move(putter.value));
+    completed.push_back({std::move(putter.done), Value{}});
+  } else if (channel.putters.size() < kMostParked) {
+    channel.putters.push_back(std::move(putter));
+  } else {
+    completed.push_back({std::move(putter.done), crowded()});
+  }
+}
+
+void ChannelTable::take(ChannelId id, Asker asker, Done done) {
+  Completions completed;
+  {
+    const std::lock_guard lock(mutex_);
+    take_locked(id, {asker, {}, std::move(done)}, completed);
+  }
+  finish(std::move(completed));
+}
+
+void ChannelTable::take_locked(ChannelId id, Parked taker, Completions& completed) {
+  const auto found = channels_.find(id);
+  if (found == channels_.end()) {
+    completed.push_back({std::move(taker.done), unknown(id)});
+    return;
+  }
+  Channel& channel = found->second;
+  if (channel.values.empty()) {
+    if (channel.takers.size() < kMostParked)
+      channel.takers.push_back(std::move(taker));
+    else
+      completed.push_back({std::move(taker.done), crowded()});
+    return;
+  }
+  completed.push_back({std::move(taker.done), std::move(channel.values.front())});
+  channel.values.pop_front();
+  if (!channel.putters.empty()) {
+    channel.values.push_back(std::move(channel.putters.front().value));
+    completed.push_back({std::move(channel.putters.front().done), Value{}});
+    channel.putters.pop_front();
+  }
+  if (channel.closed && channel.values.empty()) channels_.erase(found);
+}
+
+ChannelTable::Outcome ChannelTable::ready(ChannelId id) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = channels_.find(id);
+  if (found == channels_.end()) return unknown(id);
+  return Value(!found->second.values.empty());
+}
+
+ChannelTable::Outcome ChannelTable::close(ChannelId id) {
+  Completions completed;
+  {
+    const std::lock_guard lock(mutex_);
+    const auto found = channels_.find(id);
+    if (found == channels_.end()) return unknown(id);
+    Channel& channel = found->second;
+    channel.closed = true;
+    for (auto* side : {&channel.putters, &channel.takers}) {
+      for (Parked& parked : *side) completed.push_back({std::move(parked.done), unknown(id)});
+      side->clear();
+    }
+    if (channel.values.empty()) channels_.erase(found);
+  }
+  finish(std::move(completed));
+  return Value{};
+}
+
+bool ChannelTable::cancel(Asker asker) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, channel] : channels_)
+    for (auto* side : {&channel.putters, &channel.takers})
+      if (std::erase_if(*side, [&](const Parked& parked) { return parked.asker == asker; }) > 0)
+        return true;
+  return false;
+}
+
+bool ChannelTable::existed(ChannelId id) const {
+  const std::lock_guard lock(mutex_);
+  return id && id.value <= made_;
+}
+
+void ChannelTable::finish(Completions completed) {
+  for (Completion& completion : completed) completion.done(std::move(completion.outcome));
+}
+
+}  // namespace oast::kernel

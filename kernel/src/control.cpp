@@ -1,0 +1,233 @@
+#include "control.hpp"
+
+#include <poll.h>
+#include <sys/eventfd.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <cerrno>
+#include <csignal>
+#include <ctime>
+#include <exception>
+#include <memory>
+#include <string>
+#include <utility>
+
+#include "replies.hpp"
+#include "signals.hpp"
+#include "usage.hpp"
+
+namespace oast::kernel {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+/// How often a working engine is looked after. Text waits for one to two of these.
+constexpr auto kTick = 5ms;
+/// So many ticks without any event, and the thread goes to sleep.
+constexpr int kQuietTicks = 20;
+/// A request that runs as long as this leaves the data socket alone for too long.
+constexpr auto kLongRun = 5ms;
+/// What a crashing process waits at most for its last output to leave.
+constexpr int kRescueMilliseconds = 500;
+
+void nap() {
+  const timespec millisecond{0, 1'000'000};
+  ::nanosleep(&millisecond, nullptr);
+}
+
+std::uint64_t milliseconds(std::chrono::steady_clock::duration time) {
+  const auto count = std::chrono::duration_cast<std::chrono::milliseconds>(time).count();
+  return static_cast<std::uint64_t>(std::max<std::int64_t>(count, 0));
+}
+
+}  // namespace
+
+Control::Control(Shared& shared, zmq::socket_t socket, Descriptor launcher,
+                 std::function<void()> on_interrupt)
+    : shared_(shared),
+      on_interrupt_(std::move(on_interrupt)),
+      launcher_(std::move(launcher)),
+      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
+      socket_(std::move(socket)),
+      courier_(*shared.data),
+      quiet_ticks_(kQuietTicks) {
+  const SignalsBlocked blocked;
+  thread_ = std::thread([this] {
+    try {
+      run();
+    } catch (const std::exception& error) {
+      // A kernel that nobody can interrupt or stop is of no use to anybody.
+      shared_.capture.tee(std::string("the control thread failed: ") + error.what() + "\n");
+      ::_exit(1);
+    }
+  });
+}
+
+Control::~Control() { stop(); }
+
+void Control::stop() {
+  stopping_ = true;
+  ::eventfd_write(wake_.get(), 1);
+  if (thread_.joinable()) thread_.join();
+  socket_.close();
+}
+
+void Control::always_receive() noexcept {
+  always_receive_ = true;
+  ::eventfd_write(wake_.get(), 1);
+}
+
+void Control::attend() noexcept {
+  if (asleep_ && asleep_.exchange(false)) ::eventfd_write(wake_.get(), 1);
+}
+
+void Control::run() {
+  while (!stopping_) {
+    if (messages_wait_) handle_messages();
+    for (; on_interrupt_ && told_ < shared_.gate.hits(); ++told_) on_interrupt_();
+    wait();
+    if (const auto now = Clock::now(); now - ticked_ >= kTick) tick(now);
+    if (rescue_ == Rescue::wanted) rescue();
+  }
+}
+
+/// Precondition: nothing was left to receive when the socket was touched last, which is what makes
+/// its edge-triggered descriptor fit to sleep on (zmq_getsockopt(3), ZMQ_FD).
+void Control::wait() {
+  const bool room = !shared_.outputs.congested();
+  const auto readable = [](int fd, bool wanted) { return pollfd{wanted ? fd : -1, POLLIN, 0}; };
+  std::array<pollfd, 5> fds{readable(socket_.get(zmq::sockopt::fd), true),
+                            readable(wake_.get(), true), readable(launcher_.get(), true),
+                            readable(shared_.capture.out_fd(), out_open_ && room),
+                            readable(shared_.capture.err_fd(), err_open_ && room)};
+  const int ready = ::poll(fds.data(), fds.size(), timeout());
+  asleep_ = false;
+  messages_wait_ = ready > 0 && fds[0].revents != 0;
+  if (ready <= 0) return;
+  if (fds[1].revents != 0) {
+    eventfd_t ignored = 0;
+    ::eventfd_read(wake_.get(), &ignored);
+  }
+  if (fds[2].revents != 0) watch_launcher();
+  if (((fds[3].revents | fds[4].revents) & POLLIN) != 0) shared_.outputs.pump();
+  // The engine closed the descriptor, and so did all who inherited it.
+  out_open_ = out_open_ && (fds[3].revents & (POLLIN | POLLHUP)) != POLLHUP;
+  err_open_ = err_open_ && (fds[4].revents & (POLLIN | POLLHUP)) != POLLHUP;
+}
+
+int Control::timeout() {
+  if (quiet_ticks_ < kQuietTicks) return static_cast<int>(kTick.count());
+  // First say it, then look once more: what happens between is either seen here or wakes.
+  asleep_ = true;
+  if (!eventful()) return -1;
+  quiet_ticks_ = 0;
+  return static_cast<int>(kTick.count());
+}
+
+bool Control::eventful() const {
+  return shared_.gate.begun() != begun_ || shared_.outputs.pending() ||
+         shared_.outputs.congested() || shared_.gate.running().has_value();
+}
+
+void Control::tick(Clock::time_point now) {
+  ticked_ = now;
+  quiet_ticks_ = eventful() ? 0 : quiet_ticks_ + 1;
+  begun_ = shared_.gate.begun();
+  shared_.gate.repeat(now);
+  const auto running = shared_.gate.running();
+  courier_.want(always_receive_ || (running && now - running->since >= kLongRun));
+  // Text gets the time from one tick to the next to grow, or to leave with the reply.
+  if (std::exchange(text_waits_, shared_.outputs.pending())) shared_.outputs.flush();
+}
+
+void Control::watch_launcher() const {
+  std::array<char, 512> ignored;  // NOLINT(cppcoreguidelines-pro-type-member-init)
+  const ssize_t got = ::read(launcher_.get(), ignored.data(), ignored.size());
+  if (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN))) return;
+  // Its children, which nobody is left to end, too.
+  if (::getpgrp() == ::getpid()) ::kill(0, SIGKILL);
+  ::_exit(1);
+}
+
+void Control::rescue_output() noexcept {
+  rescue_ = Rescue::wanted;
+  ::eventfd_write(wake_.get(), 1);
+  for (int i = 0; i < kRescueMilliseconds && rescue_ != Rescue::done; ++i) nap();
+}
+
+void Control::rescue() {
+  shared_.outputs.rescue();
+  for (int i = 0; i < kRescueMilliseconds / 2 && shared_.outputs.unsent() > 0; ++i) nap();
+  rescue_ = Rescue::done;
+}
+
+void Control::handle_messages() {
+  for (;;) {
+    const std::size_t before = malformed_;
+    if (const auto received = wire::receive(socket_, wire::Limits{}, malformed_))
+      handle(received->packet.root());
+    else if (malformed_ == before)
+      return;
+  }
+}
+
+void Control::handle(const wire::Message& message) {
+  switch (message.body_type()) {
+    case wire::Body::Ping:
+      return answer_ping(*message.body_as_Ping());
+    case wire::Body::Break:
+      return handle_break(RequestId{message.id()}, *message.body_as_Break());
+    case wire::Body::Shutdown:
+      return handle_shutdown();
+    default:
+      return;  // from a newer broker, which does not count on an answer
+  }
+}
+
+void Control::answer_ping(const wire::Ping& ping) {
+  wire::PongT pong;
+  pong.sent_ns = ping.sent_ns();
+  pong.usage = std::make_unique<wire::UsageT>();
+  if (const auto running = shared_.gate.running()) {
+    pong.usage->request = running->asker.request.value;
+    pong.usage->host = running->asker.host.value;
+    pong.usage->request_ms = milliseconds(Clock::now() - running->since);
+  }
+  pong.usage->queued = static_cast<std::uint32_t>(shared_.intake.size());
+  pong.usage->rss_bytes = resident_bytes();
+  pong.usage->cpu_seconds = cpu_seconds();
+  wire::Packet packet = wire::pack(RequestId{}, pong);
+  wire::send(socket_, PeerId{}, packet);
+}
+
+void Control::handle_break(RequestId id, const wire::Break& order) {
+  const auto stopped = stop(order);
+  if (stopped.cancelled)
+    shared_.fail(*stopped.cancelled,
+                 make_failure(FailureKind::interrupted, "cancelled while queued"));
+  // The engine may wait for input or at a channel, rather than run.
+  if (stopped.state == wire::BreakState::signalled) shared_.notify();
+  wire::BreakReplyT reply;
+  reply.state = stopped.state;
+  reply.sequence = stopped.sequence;
+  wire::Packet packet = wire::pack(id, reply);
+  wire::send(socket_, PeerId{}, packet);
+}
+
+Intake::Stopped Control::stop(const wire::Break& order) {
+  if (order.request() == 0) return shared_.intake.stop(order.sequence());
+  const Asker asker{PeerId{order.host()}, RequestId{order.request()}};
+  if (shared_.channels.cancel(asker))
+    return {.state = wire::BreakState::cancelled, .sequence = 0, .cancelled = asker};
+  return shared_.intake.stop(asker);
+}
+
+void Control::handle_shutdown() {
+  shared_.intake.close();
+  shared_.notify();
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,80 @@
+#include "dispatcher.hpp"
+
+#include <string>
+#include <utility>
+
+#include "replies.hpp"
+
+namespace oast::kernel {
+
+void Dispatcher::handle(wire::Addressed&& received) {
+  const wire::Message& message = received.packet.root();
+  const Asker asker{received.peer, RequestId{message.id()}};
+  switch (message.body_type()) {
+    case wire::Body::Eval:
+    case wire::Body::Call:
+    case wire::Body::Complete:
+    case wire::Body::Inspect:
+    case wire::Body::IsComplete:
+      return take_in(std::move(received));
+    case wire::Body::InputReply:
+      return input_reply(asker, *message.body_as_InputReply());
+    case wire::Body::ChannelPut:
+      return channel_put(asker, std::move(received.packet));
+    case wire::Body::ChannelTake:
+      return channel_take(asker, *message.body_as_ChannelTake());
+    case wire::Body::ChannelReady:
+      return shared_.reply(
+          asker, shared_.channels.ready(ChannelId{message.body_as_ChannelReady()->channel()}));
+    case wire::Body::ChannelClose:
+      return shared_.reply(
+          asker, shared_.channels.close(ChannelId{message.body_as_ChannelClose()->channel()}));
+    case wire::Body::Failure:
+      // Only an InputRequest can fail: the host is gone.
+      if (!received.peer) shared_.input.refuse(asker.request);
+      return;
+    case wire::Body::Result:
+    case wire::Body::Output:
+    case wire::Body::InputRequest:
+      // Answers to what this kernel never asked; an answer to those would have no end.
+      return;
+    default:
+      return shared_.fail(asker, make_failure(FailureKind::unimplemented,
+                                              "a kernel does not know what to do with this"));
+  }
+}
+
+void Dispatcher::take_in(wire::Addressed&& received) {
+  const Asker asker{received.peer, RequestId{received.packet.root().id()}};
+  switch (shared_.intake.push(std::move(received))) {
+    case Intake::Taken::queued:
+      return;
+    case Intake::Taken::cancelled:
+      return shared_.fail(asker, make_failure(FailureKind::interrupted, "cancelled while queued"));
+    case Intake::Taken::overloaded:
+      return shared_.fail(
+          asker, make_failure(FailureKind::overloaded, "too many requests wait for this kernel"));
+  }
+}
+
+void Dispatcher::input_reply(Asker asker, const wire::InputReply& reply) {
+  if (reply.eof()) return shared_.input.answer(asker, std::nullopt);
+  shared_.input.answer(asker, std::string(wire::text(reply.text())));
+}
+
+void Dispatcher::channel_put(Asker asker, wire::Packet&& packet) {
+  const auto* put = packet.root().body_as_ChannelPut();
+  const auto buffers = wire::share(std::move(packet.buffers));
+  shared_.channels.put(ChannelId{put->channel()}, asker, wire::read(put->value(), buffers),
+                       reply_to(asker));
+}
+
+void Dispatcher::channel_take(Asker asker, const wire::ChannelTake& take) {
+  shared_.channels.take(ChannelId{take.channel()}, asker, reply_to(asker));
+}
+
+ChannelTable::Done Dispatcher::reply_to(Asker asker) {
+  return [this, asker](ChannelTable::Outcome outcome) { shared_.reply(asker, std::move(outcome)); };
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,26 @@
+// What comes on data.
+#pragma once
+
+#include "shared.hpp"
+
+namespace oast::kernel {
+
+/// Takes requests in for the engine, does channel operations, and hands answers to whom waits for
+/// them. Called on whichever thread holds the data socket, one message at a time; never blocks.
+class Dispatcher {
+ public:
+  explicit Dispatcher(Shared& shared) : shared_(shared) {}
+
+  void handle(wire::Addressed&& received);
+
+ private:
+  void take_in(wire::Addressed&& received);
+  void input_reply(Asker asker, const wire::InputReply& reply);
+  void channel_put(Asker asker, wire::Packet&& packet);
+  void channel_take(Asker asker, const wire::ChannelTake& take);
+  ChannelTable::Done reply_to(Asker asker);
+
+  Shared& shared_;
+};
+
+}  // namespace oast::kernel

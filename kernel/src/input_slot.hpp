@@ -1,0 +1,37 @@
+// A line that the running request asked its host for.
+#pragma once
+
+#include <atomic>
+#include <mutex>
+#include <optional>
+#include <string>
+
+#include "asker.hpp"
+
+namespace oast::kernel {
+
+/// Where the answer to an InputRequest is put down. One request at a time waits for one.
+///
+/// Threads: open and close on the thread that asks, the rest on any.
+class InputSlot {
+ public:
+  /// Waits for the host's answer from now on.
+  void open(Asker asker);
+  /// Whatever comes now is too late. The line, or nothing if none came or the input has ended.
+  std::optional<std::string> close();
+
+  /// Nothing is the end of input. Ignored unless it is the answer that is waited for.
+  void answer(Asker asker, std::optional<std::string> line);
+  /// The broker says that `request` cannot be answered.
+  void refuse(RequestId request);
+  /// Does not block.
+  bool answered() const noexcept { return answered_; }
+
+ private:
+  std::mutex mutex_;
+  std::optional<Asker> waiting_;
+  std::optional<std::string> line_;
+  std::atomic<bool> answered_ = false;
+};
+
+}  // namespace oast::kernel

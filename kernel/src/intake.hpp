@@ -1,0 +1,89 @@
+// Requests that came and have not begun.
+#pragma once
+
+#include <atomic>
+#include <cstdint>
+#include <deque>
+#include <mutex>
+#include <optional>
+#include <unordered_set>
+
+#include "asker.hpp"
+#include "bell.hpp"
+#include "descriptor.hpp"
+#include "interrupt_gate.hpp"
+#include "oast/frames.hpp"
+
+namespace oast::kernel {
+
+/// A message that the engine has to answer.
+struct Request {
+  wire::Addressed message;
+  std::uint64_t sequence = 0;  ///< counts Evals and Calls from 1; 0: neither
+
+  Asker asker() const { return {message.peer, RequestId{message.packet.root().id()}}; }
+};
+
+/// The queue between the threads that receive and the engine's. It counts Evals and Calls, by which
+/// a broker names them, so that a request can be cancelled before it came: control overtakes data.
+///
+/// Threads: next on the engine's thread, next_query on one, the rest on any.
+class Intake {
+ public:
+  explicit Intake(InterruptGate& gate) : gate_(gate) {}
+
+  /// From now on Complete, Inspect and IsComplete are kept for `next_query`; `bell` rings when one
+  /// comes, and at the end. To be called before anything comes.
+  void separate_queries(Bell& bell) { bell_ = &bell; }
+
+  /// What becomes of a message that came. Who gets anything but `queued` must answer it.
+  enum class Taken : unsigned char { queued, cancelled, overloaded };
+  Taken push(wire::Addressed&& message);
+
+  /// There is something for the engine to do, or it shall leave. Does not block.
+  bool waiting() const noexcept { return waiting_; }
+  /// The next request, begun at the gate; nothing when none waits, and from `close` on.
+  std::optional<Request> next();
+  bool query_waiting() const noexcept { return query_waiting_; }
+  /// As next, without the gate.
+  std::optional<Request> next_query();
+  std::size_t size() const;
+  /// Readable as long as `waiting()`. Throws std::system_error.
+  int fd();
+
+  struct Stopped {
+    wire::BreakState state = wire::BreakState::nothing;
+    std::uint64_t sequence = 0;
+    /// What was taken out of the queue; the caller must answer it.
+    std::optional<Asker> cancelled = std::nullopt;
+  };
+  /// Interrupts the request of that number, or cancels it, also one that has yet to come.
+  Stopped stop(std::uint64_t sequence);
+  /// The same for a request that came.
+  Stopped stop(Asker asker);
+
+  /// Nothing begins any more, and what runs is interrupted.
+  void close();
+  bool closed() const noexcept { return closed_; }
+
+ private:
+  template <class Matches>
+  std::optional<Stopped> take_out(const Matches& matches);
+  template <class Matches>
+  static std::optional<Stopped> take_out(std::deque<Request>& queue, const Matches& matches);
+  void note_waiting();
+
+  InterruptGate& gate_;
+  mutable std::mutex mutex_;
+  std::deque<Request> queue_;
+  std::deque<Request> queries_;                  // when they are kept separate
+  Bell* bell_ = nullptr;                         // then
+  Descriptor fd_;                                // once somebody asked for it
+  std::uint64_t received_ = 0;                   // Evals and Calls
+  std::unordered_set<std::uint64_t> cancelled_;  // of those to come
+  std::atomic<bool> waiting_ = false;            // !queue_.empty() || closed_
+  std::atomic<bool> query_waiting_ = false;      // the same of queries_
+  std::atomic<bool> closed_ = false;
+};
+
+}  // namespace oast::kernel

@@ -1,0 +1,85 @@
+#include "interrupt_gate.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <utility>
+
+namespace oast::kernel {
+
+namespace {
+
+constexpr auto kThreadAgain = std::chrono::milliseconds(50);
+/// Rarer: a child that cleans up on SIGINT should get the time to.
+constexpr auto kChildrenAgain = std::chrono::milliseconds(500);
+
+}  // namespace
+
+InterruptGate::InterruptGate(pthread_t engine, int signal, std::function<void()> signal_children)
+    : engine_(engine), signal_(signal), signal_children_(std::move(signal_children)) {}
+
+void InterruptGate::begin(std::uint64_t sequence, Asker asker) {
+  const std::lock_guard lock(mutex_);
+  running_ = Running{sequence, asker, Clock::now()};
+  ++begun_;
+}
+
+void InterruptGate::end() {
+  bool signalled = false;
+  {
+    const std::lock_guard lock(mutex_);
+    running_.reset();
+    signalled = interrupted_.exchange(false);
+  }
+  // A signal that was sent is pending by now at the latest, and no system call returns before the
+  // pending ones are delivered.
+  if (signalled) ::syscall(SYS_getpid);
+}
+
+void InterruptGate::signal_thread() const {
+  if (signal_ != 0) ::pthread_kill(engine_, signal_);
+}
+
+template <class Matches>
+std::optional<InterruptGate::Running> InterruptGate::interrupt_if(const Matches& matches) {
+  const std::lock_guard lock(mutex_);
+  if (!running_ || !matches(*running_)) return std::nullopt;
+  if (!interrupted_.exchange(true)) ++hits_;
+  thread_signalled_ = children_signalled_ = Clock::now();
+  signal_thread();
+  signal_children_();
+  return running_;
+}
+
+std::optional<InterruptGate::Running> InterruptGate::interrupt_any() {
+  return interrupt_if([](const Running&) { return true; });
+}
+
+std::optional<InterruptGate::Running> InterruptGate::interrupt(std::uint64_t sequence) {
+  return interrupt_if([&](const Running& running) { return running.sequence == sequence; });
+}
+
+std::optional<InterruptGate::Running> InterruptGate::interrupt(Asker asker) {
+  return interrupt_if([&](const Running& running) { return running.asker == asker; });
+}
+
+void InterruptGate::repeat(Clock::time_point now) {
+  const std::lock_guard lock(mutex_);
+  if (!running_ || !interrupted_) return;
+  if (now - thread_signalled_ >= kThreadAgain) {
+    thread_signalled_ = now;
+    signal_thread();
+  }
+  if (now - children_signalled_ >= kChildrenAgain) {
+    children_signalled_ = now;
+    signal_children_();
+  }
+}
+
+std::optional<InterruptGate::Running> InterruptGate::running() const {
+  const std::lock_guard lock(mutex_);
+  return running_;
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,75 @@
+// Interrupts, and whom they may hit.
+#pragma once
+
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <cstdint>
+#include <functional>
+#include <mutex>
+#include <optional>
+
+#include "asker.hpp"
+
+namespace oast::kernel {
+
+/// Knows what runs on the engine's thread, and lets an interrupt reach that and nothing else: a
+/// request is flagged and signalled under one mutex with its beginning and its end, and a signal
+/// that arrives late finds no flag.
+///
+/// Threads: begin and end on the engine's thread, the rest on any.
+class InterruptGate {
+ public:
+  using Clock = std::chrono::steady_clock;
+  struct Running {
+    std::uint64_t sequence = 0;  ///< counts Evals and Calls from 1; 0: neither
+    Asker asker;
+    Clock::time_point since;
+  };
+
+  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children` is called, whenever a
+  /// running request is to be made to stop: at once and, because a signal can come between a look
+  /// at the flag and the system call that it should have ended, again and again until it does.
+  InterruptGate(pthread_t engine, int signal, std::function<void()> signal_children);
+
+  void begin(std::uint64_t sequence, Asker asker);
+  /// No signal of this request is delivered to the thread after this returns.
+  void end();
+
+  /// Makes what runs stop, if it is what is meant; returns what was signalled.
+  std::optional<Running> interrupt_any();
+  std::optional<Running> interrupt(std::uint64_t sequence);
+  std::optional<Running> interrupt(Asker asker);
+
+  /// To be called every few milliseconds while something runs: signals again when it is time.
+  void repeat(Clock::time_point now);
+
+  std::optional<Running> running() const;
+  /// How many requests have begun.
+  std::uint64_t begun() const noexcept { return begun_; }
+  /// How many have been interrupted.
+  std::uint64_t hits() const noexcept { return hits_; }
+
+  /// What runs was interrupted. Async-signal-safe.
+  bool interrupted() const noexcept { return interrupted_; }
+
+ private:
+  template <class Matches>
+  std::optional<Running> interrupt_if(const Matches& matches);
+  void signal_thread() const;
+
+  const pthread_t engine_;
+  const int signal_;
+  const std::function<void()> signal_children_;
+
+  mutable std::mutex mutex_;
+  std::optional<Running> running_;
+  Clock::time_point thread_signalled_;  // when last
+  Clock::time_point children_signalled_;
+  std::atomic<std::uint64_t> begun_ = 0;
+  std::atomic<std::uint64_t> hits_ = 0;
+  std::atomic<bool> interrupted_ = false;  // changed under the mutex
+};
+
+}  // namespace oast::kernel

@@ -1,0 +1,152 @@
+#include "kernel_process.hpp"
+
+#include <fcntl.h>
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdio>
+#include <system_error>
+#include <utility>
+
+#include "oast/dial.hpp"
+#include "signals.hpp"
+
+namespace oast::kernel {
+
+namespace {
+
+using namespace std::chrono_literals;
+using Clock = std::chrono::steady_clock;
+
+constexpr auto kDialTimeout = 30s;
+
+std::optional<Clock::time_point> deadline_of(std::optional<std::chrono::milliseconds> timeout) {
+  if (!timeout) return std::nullopt;
+  return Clock::now() + *timeout;
+}
+
+}  // namespace
+
+Descriptor take_stdin() {
+  Descriptor launcher(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+  if (launcher.get() < 0 || null.get() < 0 || ::dup2(null.get(), STDIN_FILENO) < 0)
+    throw std::system_error(errno, std::generic_category(), "cannot take stdin over");
+  return launcher;
+}
+
+KernelProcess::KernelProcess(Options options)
+    : options_(std::move(options)), shared_(options_.interrupt_signal.value_or(SIGUSR1)) {
+  if (options_.interrupt_signal)
+    keep_handlers(*options_.interrupt_signal);
+  else
+    install_handlers(shared_.gate);
+  keep_last_words(shared_.capture, nullptr);
+  if (options_.separate_queries) shared_.intake.separate_queries(shared_.bell);
+}
+
+KernelProcess::~KernelProcess() {
+  disconnect();
+  forget_last_words();
+}
+
+void KernelProcess::connect(const LaunchDetails& details, Descriptor launcher) {
+  const SignalsBlocked for_threads_of_zeromq;
+  wire::HelloT hello;
+  hello.role = wire::Role::kernel;
+  hello.token = details.token;
+  hello.name = details.name;
+  hello.pid = ::getpid();
+  auto connection =
+      wire::dial(context_, details.control, details.data, std::move(hello), kDialTimeout);
+  shared_.data = std::make_unique<wire::SharedSocket>(
+      std::move(connection.data), wire::Limits{},
+      [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); });
+  control_ = std::make_unique<Control>(shared_, std::move(connection.control), std::move(launcher),
+                                       options_.on_interrupt);
+  services_.connect(*control_);
+  keep_last_words(shared_.capture, control_.get());
+}
+
+std::optional<Request> KernelProcess::take() {
+  auto request = shared_.intake.next();
+  if (!request) return request;
+  shared_.outputs.begin(request->asker());
+  control_->attend();
+  return request;
+}
+
+std::optional<Request> KernelProcess::next() {
+  while (shared_.data->wait([this] { return shared_.intake.waiting(); })) {
+    if (auto request = take()) return request;
+    if (shared_.intake.closed()) break;
+  }
+  return std::nullopt;
+}
+
+KernelProcess::Next KernelProcess::next_within(std::optional<std::chrono::milliseconds> timeout) {
+  const auto deadline = deadline_of(timeout);
+  const auto waiting = [this] { return shared_.intake.waiting(); };
+  for (;;) {
+    if (auto request = take()) return {Why::request, std::move(request)};
+    if (shared_.intake.closed() || shared_.data->closed()) return {Why::ended};
+    if (others_receive_ && timeout == 0ms) return {Why::timeout};
+    bool signalled = false;
+    if (shared_.data->wait(waiting, deadline, signalled)) continue;
+    if (signalled) return {Why::signalled};
+    if (deadline && Clock::now() >= *deadline) return {Why::timeout};
+  }
+}
+
+KernelProcess::Next KernelProcess::next_query(std::optional<std::chrono::milliseconds> timeout) {
+  const auto deadline = deadline_of(timeout);
+  while (shared_.bell.wait([this] { return shared_.intake.query_waiting(); }, deadline)) {
+    if (auto query = shared_.intake.next_query()) return {Why::request, std::move(query)};
+    if (shared_.intake.closed()) return {Why::ended};
+  }
+  return {Why::timeout};
+}
+
+int KernelProcess::fd() {
+  const int fd = shared_.intake.fd();
+  if (!std::exchange(others_receive_, true)) control_->always_receive();
+  return fd;
+}
+
+void KernelProcess::answer(const Request& request, wire::Packet reply) {
+  shared_.gate.end();
+  shared_.outputs.finish();
+  shared_.send(request.message.peer, std::move(reply));
+  services_.wait_for_room();
+}
+
+void KernelProcess::answer_query(const Request& query, wire::Packet reply) {
+  shared_.send(query.message.peer, std::move(reply));
+}
+
+void KernelProcess::disconnect() {
+  if (!shared_.data) return;
+  shared_.outputs.finish();
+  shared_.data->close();
+  keep_last_words(shared_.capture, nullptr);
+  control_.reset();
+  shared_.data.reset();
+}
+
+/// Destroys nothing: other threads may be in any function.
+void KernelProcess::leave(int code) {
+  while (leaving_.exchange(true)) ::pause();
+  std::fflush(nullptr);
+  shared_.outputs.finish();
+  if (shared_.data) {
+    keep_last_words(shared_.capture, nullptr);
+    shared_.data->finish();
+    control_->stop();
+  }
+  context_.close();
+  shared_.capture.give_back();
+  ::_exit(code);
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,59 @@
+// Text on its way to becoming outputs.
+#pragma once
+
+#include <array>
+#include <functional>
+#include <string>
+#include <string_view>
+
+#include "asker.hpp"
+#include "oast/kernel/engine.hpp"
+
+namespace oast::kernel {
+
+/// Gathers text until it is worth a message, and cuts it so that every message is valid UTF-8: a
+/// character whose bytes come in pieces waits for the rest as long as its request runs.
+///
+/// One message has text of one stream and one request, at most kChunk bytes before invalid ones are
+/// replaced. Not thread-safe.
+class OutputBuffer {
+ public:
+  static constexpr std::size_t kChunk = std::size_t{16} * 1024;
+
+  struct Chunk {
+    Asker owner;
+    Stream stream;
+    std::string_view text;
+  };
+  using Emit = std::function<void(const Chunk&)>;
+
+  explicit OutputBuffer(Emit emit) : emit_(std::move(emit)) {}
+
+  /// Text from now on belongs to `owner`; emits what is left of the one before.
+  void begin(Asker owner);
+  void append(Stream stream, std::string_view text);
+  /// Emits all but the beginning of a character.
+  void flush();
+  /// Emits all. Text that comes later still belongs to the same request.
+  void finish();
+
+  /// Nothing would be emitted by `flush`.
+  bool empty() const { return !fresh_; }
+  /// Is there a request that text could belong to?
+  bool has_owner() const { return static_cast<bool>(owner_.host); }
+  Asker owner() const { return owner_; }
+
+ private:
+  void emit(std::string_view text);
+  void change_stream(Stream stream);
+
+  const Emit emit_;
+  Asker owner_;
+  Stream stream_ = Stream::out;
+  std::string bytes_;               // of stream_
+  bool fresh_ = false;              // bytes_ has some that flush has not seen
+  std::array<std::string, 2> cut_;  // what the other stream holds: the beginning of a character
+  std::string text_;                // what is being emitted; kept for its memory
+};
+
+}  // namespace oast::kernel

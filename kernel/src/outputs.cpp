@@ -1,0 +1,162 @@
+#include "outputs.hpp"
+
+#include <chrono>
+#include <thread>
+#include <utility>
+
+namespace oast::kernel {
+
+namespace {
+
+/// Keeps a message, and takes its bytes off the count when nobody has it any more.
+struct Counted {
+  zmq::message_t message;
+  std::shared_ptr<std::atomic<std::size_t>> bytes;
+};
+
+void release(void* /*data*/, void* hint) {
+  const std::unique_ptr<Counted> counted(static_cast<Counted*>(hint));
+  *counted->bytes -= counted->message.size();
+}
+
+}  // namespace
+
+Outputs::Outputs(Capture& capture, Send send)
+    : capture_(capture),
+      send_(std::move(send)),
+      unsent_(std::make_shared<std::atomic<std::size_t>>(0)),
+      buffer_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }),
+      earlier_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }) {}
+
+void Outputs::begin(Asker owner) {
+  const std::lock_guard lock(mutex_);
+  buffer_.begin(owner);
+  note_pending();
+}
+
+void Outputs::text(Stream stream, std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  drain();
+  take_in(stream, text);
+  note_pending();
+}
+
+void Outputs::text_of(Asker owner, Stream stream, std::string_view text) {
+  const std::lock_guard lock(mutex_);
+  drain();
+  if (owner == buffer_.owner()) {
+    take_in(stream, text);
+  } else {
+    buffer_.flush();
+    if (owner != earlier_.owner()) earlier_.begin(owner);
+    if (stream == Stream::err) capture_.tee(text);
+    earlier_.append(stream, text);
+  }
+  note_pending();
+}
+
+void Outputs::display(Asker owner, const Display& display) {
+  send_now(owner, wire::OutputKind::display, display, false);
+}
+
+void Outputs::clear(Asker owner, bool wait) { send_now(owner, wire::OutputKind::clear, {}, wait); }
+
+Asker Outputs::owner() {
+  const std::lock_guard lock(mutex_);
+  return buffer_.owner();
+}
+
+void Outputs::pump() {
+  const std::lock_guard lock(mutex_);
+  drain();
+  note_pending();
+}
+
+void Outputs::flush() {
+  const std::lock_guard lock(mutex_);
+  flush_locked();
+}
+
+void Outputs::flush_locked() {
+  earlier_.flush();
+  buffer_.flush();
+  pending_ = false;
+}
+
+void Outputs::finish() {
+  const std::lock_guard lock(mutex_);
+  drain();
+  flush_locked();
+  buffer_.finish();
+}
+
+void Outputs::rescue() {
+  using namespace std::chrono_literals;
+  for (int tries = 0; !mutex_.try_lock(); ++tries) {
+    if (tries == 100) return;
+    std::this_thread::sleep_for(1ms);
+  }
+  const std::lock_guard lock(mutex_, std::adopt_lock);
+  drain();
+  earlier_.finish();
+  buffer_.finish();
+}
+
+void Outputs::note_pending() { pending_ = !buffer_.empty() || !earlier_.empty(); }
+
+void Outputs::drain() {
+  capture_.drain([this](Stream stream, std::string_view text) { take_in(stream, text); });
+}
+
+void Outputs::take_in(Stream stream, std::string_view text) {
+  const bool owned = buffer_.has_owner();
+  if (stream == Stream::err || !owned) capture_.tee(text);
+  if (!owned) return;
+  if (!earlier_.empty()) earlier_.flush();
+  buffer_.append(stream, text);
+}
+
+void Outputs::emit(const OutputBuffer::Chunk& chunk) {
+  auto& builder = writer_.builder();
+  const auto kind = chunk.stream == Stream::out ? wire::OutputKind::out : wire::OutputKind::err;
+  const auto text = builder.CreateString(chunk.text.data(), chunk.text.size());
+  auto packet =
+      writer_.finish(chunk.owner.request, wire::CreateOutput(builder, kind, ++number_, text));
+  packet.message = counted(std::move(packet.message));
+  send_(chunk.owner.host, std::move(packet));
+}
+
+void Outputs::send_now(Asker owner, wire::OutputKind kind, const Display& display, bool wait) {
+  if (!owner.host) return;  // nobody has asked for anything yet
+  const std::lock_guard lock(mutex_);
+  drain();
+  flush_locked();
+  auto& builder = writer_.builder();
+  std::vector<flatbuffers::Offset<wire::MimePart>> parts;
+  for (const Display::Part& part : display.parts) {
+    const auto mime = writer_.string(part.mime);
+    if (const auto* text = std::get_if<std::string>(&part.content))
+      parts.push_back(wire::CreateMimePart(builder, mime, writer_.string(*text)));
+    else
+      parts.push_back(
+          wire::CreateMimePart(builder, mime, 0, writer_.buffer(std::get<Buffer>(part.content))));
+  }
+  const auto list = builder.CreateVector(parts);
+  const auto id = writer_.string(display.id);
+  auto packet = writer_.finish(owner.request, wire::CreateOutput(builder, kind, number_ + 1, 0,
+                                                                 list, id, display.update, wait));
+  ++number_;
+  packet.message = counted(std::move(packet.message));
+  for (zmq::message_t& buffer : packet.buffers) buffer = counted(std::move(buffer));
+  send_(owner.host, std::move(packet));
+}
+
+zmq::message_t Outputs::counted(zmq::message_t message) const {
+  *unsent_ += message.size();
+  auto kept = std::make_unique<Counted>(Counted{std::move(message), unsent_});
+  zmq::message_t result(kept->message.data(), kept->message.size(), release, kept.get());
+  static_cast<void>(kept.release());
+  return result;
+}
+
+}  // namespace oast::kernel

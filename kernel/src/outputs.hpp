@@ -1,0 +1,92 @@
+// The way out for text.
+#pragma once
+
+#include <atomic>
+#include <cstddef>
+#include <memory>
+#include <mutex>
+#include <string>
+#include <string_view>
+#include <variant>
+#include <vector>
+
+#include "asker.hpp"
+#include "capture.hpp"
+#include "oast/codec.hpp"
+#include "output_buffer.hpp"
+#include "replies.hpp"
+
+namespace oast::kernel {
+
+/// One thing in several forms.
+struct Display {
+  struct Part {
+    std::string mime;
+    std::variant<std::string, Buffer> content;  ///< text or bytes
+  };
+  std::vector<Part> parts;
+  std::string id;  ///< names it for later updates; may be empty
+  bool update = false;
+};
+
+/// Brings what the engine prints and what comes out of the captured descriptors into one order, and
+/// sends it as outputs of the running request, or of the last one, or of an earlier one that the
+/// engine names. Text that comes before the first request goes to the raw stderr.
+///
+/// Thread-safe. No function waits for anybody but another thread in here; nothing is dropped. Who
+/// produces text should wait while it is `congested`.
+class Outputs {
+ public:
+  Outputs(Capture& capture, Send send);
+
+  /// Text from now on belongs to `owner`.
+  void begin(Asker owner);
+  /// Text of the engine. What had been written to the descriptors before comes before it.
+  void text(Stream stream, std::string_view text);
+  /// The same, of the request of `owner`.
+  void text_of(Asker owner, Stream stream, std::string_view text);
+  /// Sends at once, after all text that came before. Throws Error(invalid) when it is too large.
+  void display(Asker owner, const Display& display);
+  void clear(Asker owner, bool wait);
+  /// Whose text it is that nobody names. No host: there was no request yet.
+  Asker owner();
+  /// Takes in what was written to the descriptors.
+  void pump();
+  void flush();
+  /// Takes in what was written to the descriptors and sends everything: after it a reply may go.
+  void finish();
+
+  /// There is text that `flush` would send. Does not block.
+  bool pending() const noexcept { return pending_; }
+  /// Bytes that were sent here and have not left the process.
+  std::size_t unsent() const noexcept { return *unsent_; }
+  bool congested() const noexcept { return unsent() > kMostUnsent; }
+
+  /// As pump and flush, for when a thread may have died in here: gives up if so.
+  void rescue();
+
+ private:
+  static constexpr std::size_t kMostUnsent = std::size_t{8} << 20;
+
+  void take_in(Stream stream, std::string_view text);
+  void emit(const OutputBuffer::Chunk& chunk);
+  void send_now(Asker owner, wire::OutputKind kind, const Display& display, bool wait);
+  void flush_locked();
+  void note_pending();
+  void drain();
+  zmq::message_t counted(zmq::message_t message) const;
+
+  Capture& capture_;
+  const Send send_;
+  /// Outlives this object in messages that ZeroMQ still has.
+  const std::shared_ptr<std::atomic<std::size_t>> unsent_;
+
+  std::mutex mutex_;      // guards what follows, the capture, and the order of what is sent
+  OutputBuffer buffer_;   // of the running request, or the last
+  OutputBuffer earlier_;  // of another
+  std::uint64_t number_ = 0;
+  wire::Writer writer_;
+  std::atomic<bool> pending_ = false;
+};
+
+}  // namespace oast::kernel

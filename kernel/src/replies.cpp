@@ -1,0 +1,37 @@
+#include "replies.hpp"
+
+#include <utility>
+
+#include "utf8.hpp"
+
+namespace oast::kernel {
+
+namespace {
+
+constexpr std::size_t kLongestText = std::size_t{64} * 1024;
+constexpr std::size_t kMostLines = 1000;
+
+}  // namespace
+
+Failure make_failure(FailureKind kind, std::string message) {
+  return {.kind = kind, .message = std::move(message), .type = {}, .traceback = {}, .death = {}};
+}
+
+wire::Packet result_packet(wire::Writer& writer, RequestId id, const Value& value) try {
+  const auto written = writer.value(value);
+  return writer.finish(id, wire::CreateResult(writer.builder(), written));
+} catch (const Error& error) {
+  // The value is the code's doing, not the caller's.
+  return failure_packet(id, make_failure(FailureKind::remote_exception,
+                                         "the value cannot be sent: " + error.failure().message));
+}
+
+wire::Packet failure_packet(RequestId id, Failure failure) {
+  failure.message = to_utf8(failure.message, kLongestText);
+  failure.type = to_utf8(failure.type, kLongestText);
+  if (failure.traceback.size() > kMostLines) failure.traceback.resize(kMostLines);
+  for (std::string& line : failure.traceback) line = to_utf8(line, kLongestText);
+  return wire::pack(id, failure);
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,23 @@
+// Terminal replies, as packets that a broker will take.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "asker.hpp"
+#include "oast/codec.hpp"
+
+namespace oast::kernel {
+
+/// Sends on data, in order per thread, without blocking. Thread-safe.
+using Send = std::function<void(PeerId to, wire::Packet packet)>;
+
+Failure make_failure(FailureKind kind, std::string message);
+
+/// A Result, or the Failure that says why the value cannot be sent.
+wire::Packet result_packet(wire::Writer& writer, RequestId id, const Value& value);
+
+/// Whatever bytes of whatever length an engine puts into its errors.
+wire::Packet failure_packet(RequestId id, Failure failure);
+
+}  // namespace oast::kernel

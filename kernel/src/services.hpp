@@ -1,0 +1,61 @@
+// What the runtime does for its engine.
+#pragma once
+
+#include <atomic>
+#include <functional>
+#include <optional>
+#include <string>
+#include <thread>
+
+#include "control.hpp"
+#include "oast/kernel/engine.hpp"
+#include "shared.hpp"
+
+namespace oast::kernel {
+
+class RuntimeServices final : public Services {
+ public:
+  /// Made on the engine's thread. `leave` ends the process; see Services::exit.
+  RuntimeServices(Shared& shared, std::function<void(int)> leave)
+      : shared_(shared), leave_(std::move(leave)) {}
+
+  /// From now on text is sent, also when nothing follows it. `control` must outlive this.
+  void connect(Control& control) { control_ = &control; }
+
+  void output(Stream stream, std::string_view text) override;
+  /// The same, of the request of `owner`. Thread-safe.
+  void output_of(Asker owner, Stream stream, std::string_view text);
+  void flush() override;
+  std::optional<std::string> input(std::string_view prompt, bool password) override;
+  bool interrupted() const noexcept override { return shared_.gate.interrupted(); }
+  ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
+  void put(ChannelId channel, Value value) override;
+  std::optional<Value> take(ChannelId channel) override;
+  bool ready(ChannelId channel) override;
+  void close(ChannelId channel) override;
+  [[noreturn]] void exit(int code) override;
+
+  /// Waits while more text is under way than this process should hold, unless it shall stop.
+  void wait_for_room();
+
+ private:
+  /// A channel operation of the engine. Kept alive by whom completes it, too.
+  struct Operation;
+  /// Starts the operation with what it gets, and waits for its outcome.
+  template <class Start>
+  ChannelTable::Outcome operate(const Start& start);
+  template <class Send>
+  void send_text(std::string_view text, const Send& send);
+  /// Receives meanwhile on the engine's thread; on others somebody else does.
+  void wait(const std::function<bool()>& done,
+            std::optional<Bell::Clock::time_point> deadline = std::nullopt);
+  bool stopped() const noexcept { return interrupted() || shared_.intake.closed(); }
+
+  Shared& shared_;
+  const std::function<void(int)> leave_;
+  const std::thread::id engine_ = std::this_thread::get_id();
+  Control* control_ = nullptr;
+  std::atomic<std::uint64_t> operations_ = 0;
+};
+
+}  // namespace oast::kernel

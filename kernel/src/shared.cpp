@@ -1,0 +1,25 @@
+#include "shared.hpp"
+
+#include <utility>
+
+#include "replies.hpp"
+#include "signals.hpp"
+
+namespace oast::kernel {
+
+Shared::Shared(int signal)
+    : gate(::pthread_self(), signal, interrupt_children),
+      intake(gate),
+      outputs(capture, [this](PeerId to, wire::Packet packet) { send(to, std::move(packet)); }) {}
+
+void Shared::reply(Asker to, ChannelTable::Outcome outcome) const {
+  if (auto* failure = std::get_if<Failure>(&outcome)) return fail(to, std::move(*failure));
+  wire::Writer writer;
+  send(to.host, result_packet(writer, to.request, std::get<Value>(outcome)));
+}
+
+void Shared::fail(Asker to, Failure failure) const {
+  send(to.host, failure_packet(to.request, std::move(failure)));
+}
+
+}  // namespace oast::kernel

@@ -1,0 +1,31 @@
+// A peer's half of the handshake, the same for hosts and kernels.
+#pragma once
+
+#include <chrono>
+#include <string>
+#include <vector>
+#include <zmq.hpp>
+
+#include "oast/codec.hpp"
+#include "oast/ids.hpp"
+
+namespace oast::wire {
+
+/// Both connections of a peer that the broker has let in.
+struct Connection {
+  zmq::socket_t control;
+  zmq::socket_t data;
+  PeerId self{};
+  std::uint16_t version = 0;
+  std::vector<std::string> features{};
+  std::chrono::milliseconds heartbeat{0};
+  unsigned heartbeat_misses = 0;
+};
+
+/// Connects, says Hello on control, Join on data. Blocks until done, at most `timeout`.
+/// Versions are filled in. Throws Error: what the broker answered (permission_denied,
+/// incompatible), or disconnected when nobody answered.
+Connection dial(zmq::context_t& context, const std::string& control, const std::string& data,
+                HelloT hello, std::chrono::milliseconds timeout);
+
+}  // namespace oast::wire

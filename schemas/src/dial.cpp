@@ -1,0 +1,106 @@
+#include "oast/dial.hpp"
+
+#include <sys/socket.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <string_view>
+
+#include "oast/error.hpp"
+#include "oast/frames.hpp"
+
+namespace oast::wire {
+
+namespace {
+
+using Clock = std::chrono::steady_clock;
+constexpr std::string_view kIpc = "ipc://";
+
+/// libzmq would dial a dead ipc endpoint again and again; a plain connect says at once that nobody
+/// is there.
+void require_listener(const std::string& endpoint) {
+  if (!endpoint.starts_with(kIpc)) return;
+  const std::string path = endpoint.substr(kIpc.size());
+  sockaddr_un address{};
+  address.sun_family = AF_UNIX;
+  if (path.size() >= sizeof address.sun_path)
+    throw Error(oast::FailureKind::invalid, "the socket path is too long: " + path);
+  std::copy(path.begin(), path.end(), address.sun_path);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  if (fd < 0) throw Error(oast::FailureKind::disconnected, "no socket to be had");
+  const int result =
+      ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);  // NOLINT
+  const int error = errno;
+  ::close(fd);
+  if (result == 0 || error == EAGAIN) return;
+  throw Error(oast::FailureKind::disconnected,
+              "no broker answers at " + path + " (" + std::strerror(error) + ")");  // NOLINT
+}
+
+zmq::socket_t connect(zmq::context_t& context, const std::string& endpoint) {
+  zmq::socket_t socket(context, zmq::socket_type::dealer);
+  socket.set(zmq::sockopt::sndhwm, 0);
+  socket.set(zmq::sockopt::rcvhwm, 0);
+  socket.set(zmq::sockopt::linger, 500);
+  socket.connect(endpoint);
+  return socket;
+}
+
+/// Waits for one message; throws what a Failure says.
+Packet await(zmq::socket_t& socket, Clock::time_point deadline) {
+  std::size_t malformed = 0;
+  for (;;) {
+    if (auto got = receive(socket, Limits{}, malformed)) {
+      const Message& root = got->packet.root();
+      if (const auto* failure = root.body_as_Failure()) raise(read(*failure));
+      return std::move(got->packet);
+    }
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(deadline - Clock::now());
+    if (left.count() <= 0)
+      throw Error(oast::FailureKind::disconnected,
+                  "the broker did not answer the handshake in time");
+    zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
+    if (::zmq_poll(&item, 1, left.count()) < 0 && errno != EINTR) throw zmq::error_t();
+  }
+}
+
+}  // namespace
+
+Connection dial(zmq::context_t& context, const std::string& control, const std::string& data,
+                HelloT hello, std::chrono::milliseconds timeout) {
+  const auto deadline = Clock::now() + timeout;
+  require_listener(control);
+  Connection result{.control = connect(context, control), .data = connect(context, data)};
+
+  hello.version_min = kVersion;
+  hello.version_max = kVersion;
+  Packet first = pack(RequestId{}, hello);
+  send(result.control, PeerId{}, first);
+  const Packet answer = await(result.control, deadline);
+  const auto* welcome = answer.root().body_as_Welcome();
+  if (welcome == nullptr)
+    throw Error(oast::FailureKind::incompatible,
+                "the broker answered Hello with something unknown");
+  result.self = PeerId{welcome->peer()};
+  result.version = welcome->version();
+  result.heartbeat = std::chrono::milliseconds(welcome->heartbeat_ms());
+  result.heartbeat_misses = welcome->heartbeat_misses();
+  if (welcome->features() != nullptr)
+    for (const auto* feature : *welcome->features()) result.features.emplace_back(text(feature));
+
+  JoinT join;
+  join.peer = welcome->peer();
+  if (welcome->ticket() != nullptr)
+    join.ticket.assign(welcome->ticket()->begin(), welcome->ticket()->end());
+  Packet second = pack(RequestId{}, join);
+  send(result.data, PeerId{}, second);
+  const Packet joined = await(result.data, deadline);
+  if (joined.root().body_as_Joined() == nullptr)
+    throw Error(oast::FailureKind::incompatible, "the broker answered Join with something unknown");
+  return result;
+}
+
+}  // namespace oast::wire

@@ -1,0 +1,245 @@
+// Hosts and brokers that are killed, and what is left of what they started: nothing.
+#include <fcntl.h>
+#include <spawn.h>
+#include <sys/file.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <array>
+#include <csignal>
+#include <cstdio>
+#include <filesystem>
+#include <fstream>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "worker_fixture.hpp"
+
+using namespace oast;
+using namespace oast::test;
+using namespace std::chrono_literals;
+
+namespace {
+
+/// A process that still can do something: zombies cannot.
+bool lives(pid_t pid) {
+  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
+  std::string text;
+  if (!std::getline(stat, text)) return false;
+  const auto name_end = text.rfind(')');
+  return name_end != std::string::npos && text.compare(name_end + 2, 1, "Z") != 0;
+}
+
+/// A real oast-fault-host process; killed when destroyed.
+class Host {
+ public:
+  explicit Host(int kernels, const std::string& broker = {}) {
+    std::array<int, 2> in{};
+    std::array<int, 2> out{};
+    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
+    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
+    stdin_ = in[1];
+    posix_spawn_file_actions_t actions;
+    ::posix_spawn_file_actions_init(&actions);
+    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
+    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
+    const auto program =
+        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oast-fault-host";
+    std::string count = std::to_string(kernels);
+    std::string place = broker;
+    std::array<char*, 4> argv{const_cast<char*>("oast-fault-host"), count.data(),  // NOLINT
+                              place.empty() ? nullptr : place.data(), nullptr};
+    REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ) == 0);
+    ::posix_spawn_file_actions_destroy(&actions);
+    ::close(in[0]);
+    ::close(out[1]);
+    read_pids(out[0]);
+  }
+  ~Host() { end(SIGKILL); }
+  Host(const Host&) = delete;
+  Host& operator=(const Host&) = delete;
+
+  void end(int signal) {
+    if (pid_ <= 0) return;
+    ::kill(pid_, signal);
+    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
+    ::close(stdin_);
+  }
+  pid_t pid() const { return pid_; }
+  /// Of its kernels and of the children of those.
+  const std::vector<pid_t>& pids() const { return pids_; }
+
+ private:
+  void read_pids(int fd) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(::fdopen(fd, "r"), &std::fclose);
+    int kernel = 0;
+    int child = 0;
+    while (std::fscanf(out.get(), "%d %d\n", &kernel, &child) == 2) {  // NOLINT(cert-err34-c)
+      pids_.push_back(kernel);
+      pids_.push_back(child);
+    }
+  }
+
+  pid_t pid_ = -1;
+  int stdin_ = -1;
+  std::vector<pid_t> pids_;
+};
+
+bool all_live(const std::vector<pid_t>& pids) {
+  return std::all_of(pids.begin(), pids.end(), lives);
+}
+bool none_lives(const std::vector<pid_t>& pids) {
+  return std::none_of(pids.begin(), pids.end(), lives);
+}
+
+/// A directory of an embedded broker that nobody holds the lock of.
+bool is_left_behind(const std::filesystem::path& directory) {
+  const int lock = open((directory / "lock").c_str(), O_RDONLY | O_CLOEXEC);
+  if (lock < 0) return false;
+  const bool free = flock(lock, LOCK_EX | LOCK_NB) == 0;
+  close(lock);
+  return free && directory.filename().string().starts_with("embedded-");
+}
+
+}  // namespace
+
+TEST_CASE("P3: no kernel nor child of one survives a SIGKILLed host with an embedded broker") {
+  Host host(3);
+  REQUIRE(host.pids().size() == 6);
+  REQUIRE(all_live(host.pids()));
+  host.end(SIGKILL);
+  eventually([&] { return none_lives(host.pids()); }, "all are gone");
+  // Of its broker nobody is left to remove the sockets, but the next one does.
+  const Broker next = Broker::embedded();
+  for (const auto& entry : std::filesystem::directory_iterator(runtime_root()))
+    if (entry.path() != next.directory()) CHECK_FALSE(is_left_behind(entry.path()));
+}
+
+TEST_CASE("P3: no kernel nor child of one survives a SIGKILLed host of a daemon") {
+  const Daemon daemon;
+  Host host(3, daemon.directory());
+  Host bystander(1, daemon.directory());
+  REQUIRE(all_live(host.pids()));
+  host.end(SIGKILL);
+  eventually([&] { return none_lives(host.pids()); }, "all are gone");
+  CHECK(all_live(bystander.pids()));
+}
+
+TEST_CASE("P3: no kernel nor child of one survives a SIGKILLed daemon beyond its grace") {
+  Daemon daemon;
+  Host host(3, daemon.directory());
+  REQUIRE(all_live(host.pids()));
+  daemon.end(SIGKILL);
+  eventually([&] { return none_lives(host.pids()); }, "all are gone");
+}
+
+TEST_CASE("P3: a daemon that is asked to end takes all its kernels along, detached ones too") {
+  Daemon daemon;
+  Host host(2, daemon.directory());
+  const Broker broker = daemon.connect();
+  auto detached = broker.start("lua", {.detach = true});
+  auto pids = host.pids();
+  pids.push_back(detached.info().pid);
+  REQUIRE(all_live(pids));
+  daemon.end(SIGTERM);  // returns when it has ended
+  CHECK(none_lives(pids));
+  CHECK_FALSE(std::filesystem::exists(daemon.directory() / "control.sock"));
+}
+
+TEST_CASE("P3: a stopped host keeps its kernels") {
+  const Daemon daemon;
+  Host host(1, daemon.directory());
+  const Broker broker = daemon.connect();
+  REQUIRE(::kill(host.pid(), SIGSTOP) == 0);
+  // Heartbeats are missed for longer than the limit: a detached kernel's clock tells.
+  auto clock = broker.start("lua");
+  clock.remote_eval_wait("local t = os.time() while os.time() - t < 7 do end");
+  CHECK(all_live(host.pids()));
+  ::kill(host.pid(), SIGCONT);
+}
+
+TEST_CASE("Two daemons, ten hosts and fifty kernels work at once, and leave nobody") {
+  std::vector<pid_t> pids;
+  {
+    const std::array<Daemon, 2> daemons;
+    std::vector<std::unique_ptr<Host>> hosts;
+    for (std::size_t i = 0; i < 10; ++i)
+      hosts.push_back(std::make_unique<Host>(4, daemons[i % 2].directory()));
+    std::vector<Worker> workers;
+    for (std::size_t i = 0; i < 10; ++i) workers.push_back(daemons[i % 2].connect().start("lua"));
+    for (const auto& host : hosts)
+      pids.insert(pids.end(), host->pids().begin(), host->pids().end());
+    REQUIRE(pids.size() == 80);
+    CHECK(all_live(pids));
+    for (const auto& daemon : daemons) CHECK(daemon.connect().list().size() == 25);
+
+    std::vector<Future<Value>> answers;
+    for (int round = 0; round < 100; ++round)
+      for (auto& worker : workers)
+        answers.push_back(worker.remote_eval("n = (n or 0) + 1 return n"));
+    for (std::size_t i = 0; i < answers.size(); ++i)
+      CHECK(answers[i].get().as<std::size_t>() == i / workers.size() + 1);
+
+    hosts[0]->end(SIGKILL);
+    eventually([&] { return none_lives(hosts[0]->pids()); }, "the killed host's kernels are gone");
+    CHECK(all_live(hosts[2]->pids()));
+    CHECK(workers[0].remote_eval_fetch<int>("return n") == 100);
+  }
+  eventually([&] { return none_lives(pids); }, "all are gone");
+}
+
+TEST_CASE("P1: under kills at random moments every request ends exactly once") {
+  const Daemon daemon;
+  const Broker broker = daemon.connect();
+  constexpr int kRounds = 20;
+  constexpr int kRequests = 200;
+  int values = 0;
+  int deaths = 0;
+  for (int round = 0; round < kRounds; ++round) {
+    auto worker = broker.start("lua");
+    std::array<std::atomic<int>, kRequests> ended{};
+    std::vector<Future<Value>> futures;
+    for (std::size_t i = 0; i < kRequests; ++i) {
+      futures.push_back(worker.remote_eval("for i = 1, 2000 do end return 1"));
+      futures.back().then([&ended, i](const Future<Value>&) { ++ended[i]; });
+      // A different moment each round, by progress and not by time.
+      if (i == static_cast<std::size_t>(round) * kRequests / kRounds)
+        ::kill(worker.info().pid, SIGKILL);
+    }
+    for (auto& future : futures) {
+      REQUIRE(future.wait_for(kGenerous));
+      try {
+        future.get();
+        ++values;
+      } catch (const TerminatedWorkerException& death) {
+        ++deaths;
+        CHECK(death.failure().death.signal_name == "SIGKILL");
+      }
+    }
+    worker.kill();
+    for (const auto& count : ended) CHECK(count == 1);
+  }
+  CHECK(values + deaths == kRounds * kRequests);
+  CHECK(deaths > 0);
+}
+
+TEST_CASE("P6: control overtakes what floods data") {
+  const Daemon daemon;
+  const Broker broker = daemon.connect();
+  auto worker = broker.start("lua");
+  // 256 MB to the kernel and as much back, all under way before control is used.
+  const std::string megabytes(4 << 20, 'x');
+  std::atomic<int> answered{0};
+  std::vector<Future<Value>> flood;
+  for (int i = 0; i < 64; ++i) {
+    flood.push_back(worker.remote_call("string.rep", {megabytes, 1}));
+    flood.back().then([&](const Future<Value>&) { ++answered; });
+  }
+  const auto info = broker.list();
+  const int by_then = answered;
+  CHECK(info.size() == 1);
+  CHECK_MESSAGE(by_then < 64, "control waited for all of data");
+  for (auto& future : flood) CHECK(future.get().as<std::string>().size() == megabytes.size());
+}

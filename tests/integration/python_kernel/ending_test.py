@@ -1,0 +1,62 @@
+"""A kernel that is asked to end does, whatever goes on in it."""
+
+import os
+import tempfile
+import time
+import unittest
+
+from support import KernelTest
+
+# Far less than what the broker gives it before it sends a signal.
+PROMPT = 10.0
+
+
+class Ending(KernelTest):
+    def assert_ends_by_itself(self):
+        death = self.daemon.broker.stop(self.w, exit_timeout=PROMPT)
+        self.assertEqual((death.cause, death.exit_code), ("stopped", 0), death)
+
+    def test_while_nothing_runs(self):
+        self.assert_ends_by_itself()
+
+    def test_while_code_runs(self):
+        self.start_running("while True: pass")
+        self.assert_ends_by_itself()
+
+    def test_while_code_waits(self):
+        self.start_running("import asyncio\nawait asyncio.sleep(3600)")
+        self.assert_ends_by_itself()
+
+    def test_while_tasks_wait_and_threads_run(self):
+        self.eval("import asyncio, threading, time\n"
+                  "threading.Thread(target=time.sleep, args=(3600,)).start()\n"
+                  "t = asyncio.ensure_future(asyncio.sleep(3600))\nawait asyncio.sleep(0)")
+        self.assert_ends_by_itself()
+
+    def test_functions_of_atexit_run(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "ended")
+            self.eval(f"import atexit\natexit.register(lambda: open({path!r}, 'w').close())\nNone")
+            self.assert_ends_by_itself()
+            self.assertTrue(os.path.exists(path))
+
+    def test_threads_end_first_and_what_they_print_arrives(self):
+        self.eval("import atexit, threading, time\n"
+                  "def work():\n"
+                  "    threading.main_thread().join(); time.sleep(0.1); print('thread')\n"
+                  "atexit.register(print, 'atexit')\n"
+                  "threading.Thread(target=work).start()")
+        self.assert_ends_by_itself()
+        self.assertEqual(self.text.split(), ["thread", "atexit"])
+
+    def test_idle_threads_of_a_pool_do_not_delay_the_end(self):
+        self.eval("import concurrent.futures\n"
+                  "pool = concurrent.futures.ThreadPoolExecutor()\n"
+                  "pool.submit(int).result()")
+        begin = time.monotonic()
+        self.assert_ends_by_itself()
+        self.assertLess(time.monotonic() - begin, 4)  # threads that do not end are given 5 s
+
+
+if __name__ == "__main__":
+    unittest.main()

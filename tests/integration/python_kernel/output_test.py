@@ -1,0 +1,94 @@
+"""What code prints and asks for."""
+
+import unittest
+
+from support import KernelTest, eventually
+
+
+class Output(KernelTest):
+    def of(self, stream):
+        return "".join(o.text for o in self.outputs if o.stream == stream)
+
+    def test_everything_arrives_in_order_before_the_reply(self):
+        self.eval("import sys, os, ctypes, subprocess, logging\n"
+                  "libc = ctypes.CDLL(None)\n"
+                  "for i in range(20):\n"
+                  "    print('python', i)\n"
+                  "    os.write(1, b'descriptor %d\\n' % i)\n"
+                  "    libc.printf(b'printf %d\\n', i)\n"
+                  "    sys.stdout.buffer.write(b'buffer %d\\n' % i)\n"
+                  "subprocess.run(['echo', 'child'])\n"
+                  "print('end')")
+        expected = [f"{what} {i}" for i in range(20)
+                    for what in ("python", "descriptor", "printf", "buffer")]
+        self.assertEqual(self.of("stdout").splitlines(), expected + ["child", "end"])
+
+    def test_stderr_and_logging_are_apart(self):
+        self.eval("import sys, logging\nprint('out')\nprint('err', file=sys.stderr)\n"
+                  "logging.warning('logged')")
+        self.assertEqual(self.of("stdout"), "out\n")
+        self.assertEqual(self.of("stderr"), "err\nWARNING:root:logged\n")
+
+    def test_output_streams_while_code_runs(self):
+        future = self.w.remote_eval("print('before')\ninput()")
+        eventually(lambda: self.text == "before\n", "it is shown")
+        future.exception(20)
+
+    def test_a_progress_bar_arrives_as_written(self):
+        self.eval("import sys\nfor i in range(3): sys.stderr.write(f'\\r{i}/2')")
+        self.assertEqual(self.of("stderr"), "\r0/2\r1/2\r2/2")
+
+    def test_the_streams_are_files(self):
+        self.assertEqual(self.eval(
+            "import sys, io\n[sys.stdout.encoding, sys.stdout.fileno(), sys.stderr.fileno(),"
+            " isinstance(sys.stdout, io.TextIOBase), sys.stdout.isatty(), sys.stdout.writable()]"),
+            ["utf-8", 1, 2, True, False, True])
+        self.eval("sys.stdout.close(); print('still', flush=True); print('\\ud800')")
+        self.assertEqual(self.text, "still\n\\ud800\n")
+
+    def test_a_thread_prints_for_the_request_that_started_it(self):
+        other = []
+        first = self.w.remote_eval("import threading\ngo = threading.Event()\n"
+                                   "t = threading.Thread(target=lambda: (go.wait(), print('late')))"
+                                   "\nt.start()")
+        first.result(20)
+        self.w.remote_eval_fetch("go.set(); t.join(); print('mine')", on_output=other.append)
+        self.assertEqual("".join(o.text for o in other), "mine\n")
+        eventually(lambda: self.text == "late\n", "the thread's output is of the first request")
+
+    def test_a_forked_child_prints_and_ends_and_the_kernel_goes_on(self):
+        self.eval("import os\nif os.fork() == 0:\n    print('child')\nelse:\n    os.wait()")
+        self.eval("import multiprocessing\np = multiprocessing.get_context('fork')"
+                  ".Process(target=print, args=('process',))\np.start(); p.join()")
+        self.assertEqual(self.of("stdout"), "child\nprocess\n")
+        self.assertEqual(self.eval("1 + 1"), 2)
+
+    def test_a_child_that_fails_says_so_on_stderr(self):
+        self.assertEqual(self.eval("import os\npid = os.fork()\nif pid == 0: 1 / 0\n"
+                                   "os.waitpid(pid, 0)[1] >> 8"), 1)
+        self.assertIn("ZeroDivisionError", self.of("stderr"))
+
+
+class Input(KernelTest):
+    def test_input_and_getpass_ask_the_host(self):
+        self.answers = ["Ada", "secret"]
+        self.assertEqual(self.eval("import getpass\n[input('name? '), getpass.getpass('word? ')]"),
+                         ["Ada", "secret"])
+        self.assertEqual(self.asked, [("name? ", False), ("word? ", True)])
+
+    def test_stdin_gives_lines(self):
+        self.answers = ["one", "two", "three"]
+        self.assertEqual(self.eval("import sys\n[sys.stdin.readline(), *sys.stdin]"),
+                         ["one\n", "two\n", "three\n"])
+
+    def test_the_end_of_input_is_one(self):
+        self.assertEqual(self.failure("input()").type, "EOFError")
+        self.assertEqual(self.eval("import sys\nsys.stdin.readline()"), "")
+
+    def test_other_threads_cannot_ask(self):
+        self.eval("import threading\nt = threading.Thread(target=input); t.start(); t.join()")
+        self.assertIn("main thread", self.text)
+
+
+if __name__ == "__main__":
+    unittest.main()

@@ -1,0 +1,123 @@
+// Interrupts, cancellation and timeouts, through the host library.
+#include <csignal>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "worker_fixture.hpp"
+
+using namespace oast;
+using namespace oast::test;
+using namespace std::chrono_literals;
+
+TEST_CASE("P10: an interrupt stops an endless loop, again and again, and hits nothing else") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    CHECK(w.interrupt() == InterruptOutcome::nothing_running);
+    for (int i = 0; i < 30; ++i) {
+      const auto future = start_running(w, "while true do end");
+      REQUIRE(w.interrupt() == InterruptOutcome::interrupted);
+      REQUIRE(kind_of(future) == FailureKind::interrupted);
+      REQUIRE(w.remote_eval_fetch<int>("1 + 1") == 2);
+    }
+  });
+}
+
+TEST_CASE("P10: cancel ends a queued request before it runs, and the running one goes on") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    const auto running = start_running(w, "while true do end");
+    const auto queued = w.remote_eval("ran = true");
+    const auto after = w.remote_eval("ran");
+    queued.cancel();
+    CHECK(kind_of(queued) == FailureKind::interrupted);
+    CHECK_FALSE(running.ready());
+    running.cancel();
+    CHECK(kind_of(running) == FailureKind::interrupted);
+    CHECK(after.get_for(kGenerous).is_nil());
+  });
+}
+
+TEST_CASE("P10: a cancel right behind its request is not lost") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    for (int i = 0; i < 100; ++i) {
+      const auto future = w.remote_eval("while true do end");
+      future.cancel();
+      REQUIRE(kind_of(future) == FailureKind::interrupted);
+    }
+    CHECK(w.remote_eval_fetch<int>("1") == 1);
+  });
+}
+
+TEST_CASE("cancel of what has ended changes nothing") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    const auto future = w.remote_eval("7");
+    CHECK(future.get() == Value(7));
+    future.cancel();
+    CHECK(future.get() == Value(7));
+    CHECK(w.remote_eval_fetch<int>("8") == 8);
+  });
+}
+
+TEST_CASE("a blocking call gives up at its timeout and interrupts what it started") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    try {
+      w.remote_eval_wait("while true do end", {.timeout = 50ms});
+      FAIL("no timeout");
+    } catch (const Error& error) {
+      CHECK(error.kind() == FailureKind::timeout);
+    }
+    CHECK(w.remote_eval_fetch<int>("1", {.timeout = kGenerous}) == 1);
+  });
+}
+
+TEST_CASE("a sleeping call is interrupted") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    const auto future = start_running(w, "os.execute('sleep 1000')");
+    CHECK(w.interrupt() == InterruptOutcome::interrupted);
+    CHECK(kind_of(future) == FailureKind::interrupted);
+  });
+}
+
+TEST_CASE("P6: an interrupt gets through while the kernel's queue is long") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    const auto running = start_running(w, "while true do end");
+    std::vector<Future<Value>> queued;
+    for (int i = 0; i < 5000; ++i) queued.push_back(w.remote_eval("1"));
+    CHECK(w.interrupt() == InterruptOutcome::interrupted);
+    CHECK(kind_of(running) == FailureKind::interrupted);
+    for (const auto& future : queued) REQUIRE(future.get() == Value(1));
+  });
+}
+
+TEST_CASE("a request is interrupted by its number through the broker") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    const auto future = start_running(w, "while true do end");
+    RequestId running;
+    eventually([&] { return bool(running = broker.find(w.id()).request); }, "a busy heartbeat");
+    CHECK(broker.interrupt(w.id(), running) == InterruptOutcome::interrupted);
+    CHECK(kind_of(future) == FailureKind::interrupted);
+    CHECK(broker.interrupt(w.id(), running) == InterruptOutcome::already_finished);
+  });
+}
+
+TEST_CASE("code that cannot be interrupted is said so, and killed when asked") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    // A stopped process does not even notice.
+    const int pid = w.info().pid;
+    const auto future = start_running(w, "while true do end");
+    broker.signal(w.id(), SIGSTOP);
+    eventually([&] { return all_stopped(pid); }, "it has stopped");
+    CHECK(w.interrupt({.timeout = 50ms}) == InterruptOutcome::not_interruptible);
+    CHECK(w.interrupt({.timeout = 50ms, .escalate = true}) == InterruptOutcome::killed);
+    CHECK(kind_of(future) == FailureKind::kernel_died);
+    eventually([&] { return !exists(pid); }, "the process is gone");
+  });
+}

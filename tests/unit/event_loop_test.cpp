@@ -1,0 +1,123 @@
+#include "event_loop.hpp"
+
+#include <doctest/doctest.h>
+#include <unistd.h>
+
+#include <array>
+#include <future>
+#include <vector>
+
+#include "broker_fixture.hpp"
+
+using namespace oast::broker;
+using namespace std::chrono_literals;
+using oast::test::ManualClock;
+
+namespace {
+
+/// A loop on a thread of its own.
+struct Running {
+  explicit Running(const std::shared_ptr<Clock>& clock)
+      : loop(clock), thread([this] { loop.run(); }) {}
+  ~Running() {
+    loop.quit();
+    thread.join();
+  }
+  /// Runs `work` on the loop and waits for it.
+  template <class Work>
+  void on_loop(Work work) {
+    std::promise<void> done;
+    loop.post([&] {
+      work();
+      done.set_value();
+    });
+    done.get_future().wait();
+  }
+  EventLoop loop;
+  std::thread thread;
+};
+
+}  // namespace
+
+TEST_CASE("EventLoop runs timers in the order of their deadlines, and none too early") {
+  const auto clock = std::make_shared<ManualClock>();
+  Running r(clock);
+  std::vector<int> fired;
+  std::vector<EventLoop::Handle> handles;
+  std::promise<void> last;
+  r.on_loop([&] {
+    handles.push_back(r.loop.after(20ms, [&] { fired.push_back(2); }));
+    handles.push_back(r.loop.after(10ms, [&] { fired.push_back(1); }));
+    handles.push_back(r.loop.after(30ms, [&] {
+      fired.push_back(3);
+      last.set_value();
+    }));
+  });
+  clock->advance(9ms);
+  r.on_loop([&] { CHECK(fired.empty()); });
+  clock->advance(1ms);
+  r.on_loop([] {});  // one turn at least has seen the new time
+  r.on_loop([&] { CHECK(fired == std::vector{1}); });
+  clock->advance(1h);
+  last.get_future().wait();
+  r.on_loop([&] {
+    CHECK(fired == std::vector{1, 2, 3});
+    handles.clear();
+  });
+}
+
+TEST_CASE("EventLoop forgets a timer whose handle went, also inside a timer") {
+  const auto clock = std::make_shared<ManualClock>();
+  Running r(clock);
+  bool wrong = false;
+  std::promise<void> done;
+  EventLoop::Handle first;
+  EventLoop::Handle second;
+  EventLoop::Handle third;
+  r.on_loop([&] {
+    first = r.loop.after(1ms, [&] { second.reset(); });
+    second = r.loop.after(2ms, [&] { wrong = true; });
+    third = r.loop.after(3ms, [&] { done.set_value(); });
+  });
+  clock->advance(10ms);
+  done.get_future().wait();
+  r.on_loop([&] {
+    CHECK_FALSE(wrong);
+    first.reset();
+    third.reset();
+  });
+}
+
+TEST_CASE("EventLoop watches a descriptor until its handle goes, which a callback may do") {
+  Running r(real_clock());
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  EventLoop::Handle watch;
+  std::promise<char> got;
+  int calls = 0;
+  r.on_loop([&] {
+    watch = r.loop.watch(ends[0], [&] {
+      ++calls;
+      char byte = 0;
+      CHECK(::read(ends[0], &byte, 1) == 1);
+      watch.reset();
+      got.set_value(byte);
+    });
+  });
+  CHECK(::write(ends[1], "xy", 2) == 2);
+  CHECK(got.get_future().get() == 'x');
+  r.on_loop([] {});
+  r.on_loop([&] { CHECK(calls == 1); });
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("EventLoop runs what other threads post, in their order") {
+  Running r(real_clock());
+  std::vector<int> order;
+  for (int i = 0; i < 1000; ++i) r.loop.post([&order, i] { order.push_back(i); });
+  r.on_loop([&] {
+    CHECK(order.size() == 1000);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+  });
+}

@@ -1,0 +1,131 @@
+// P10 at its root: the gate between interrupts and requests, with real signals and threads.
+#include <doctest/doctest.h>
+#include <pthread.h>
+
+#include <atomic>
+#include <chrono>
+#include <csignal>
+#include <thread>
+
+#include "interrupt_gate.hpp"
+
+namespace oast::kernel {
+
+namespace {
+
+using namespace std::chrono_literals;
+
+std::atomic<InterruptGate*> the_gate = nullptr;
+std::atomic<std::uint64_t> interrupts = 0;  // signals that found the flag
+std::atomic<std::uint64_t> signals = 0;
+
+void on_signal(int) {
+  ++signals;
+  if (const InterruptGate* gate = the_gate; gate != nullptr && gate->interrupted()) ++interrupts;
+}
+
+/// A gate whose engine is the thread that made it.
+struct Gate : InterruptGate {
+  Gate() : InterruptGate(::pthread_self(), SIGUSR2, [this] { ++children; }) {
+    struct sigaction action {};
+    action.sa_handler = on_signal;
+    ::sigaction(SIGUSR2, &action, nullptr);
+    interrupts = 0;
+    signals = 0;
+    the_gate = this;
+  }
+  ~Gate() { the_gate = nullptr; }
+  Gate(const Gate&) = delete;
+  Gate& operator=(const Gate&) = delete;
+  std::atomic<int> children = 0;
+};
+
+const Asker kMe{PeerId{1}, RequestId{1}};
+
+}  // namespace
+
+TEST_CASE("an interrupt hits what runs if that is what it means, and is over with it") {
+  Gate gate;
+  CHECK_FALSE(gate.interrupt_any().has_value());
+  gate.begin(1, kMe);
+  CHECK_FALSE(gate.interrupt(2).has_value());
+  CHECK_FALSE(gate.interrupt({PeerId{2}, RequestId{1}}).has_value());
+  CHECK_FALSE(gate.interrupted());
+  CHECK(gate.interrupt(1)->asker == kMe);
+  CHECK(gate.interrupted());
+  gate.end();
+  CHECK_FALSE(gate.interrupted());
+  CHECK_FALSE(gate.interrupt(1).has_value());
+  CHECK(interrupts == 1);
+  CHECK(gate.children == 1);
+
+  gate.begin(0, kMe);
+  CHECK(gate.interrupt(kMe).has_value());
+  gate.end();
+  gate.begin(2, kMe);
+  CHECK_FALSE(gate.interrupted());
+  CHECK(gate.interrupt_any()->sequence == 2);
+  gate.end();
+}
+
+TEST_CASE("an interrupted request is signalled again until it ends") {
+  Gate gate;
+  gate.begin(1, kMe);
+  const auto start = InterruptGate::Clock::now();
+  gate.repeat(start + 1h);
+  CHECK(signals == 0);
+  gate.interrupt(1);
+  gate.repeat(start + 1ms);
+  CHECK(signals == 1);
+  gate.repeat(start + 100ms);
+  CHECK(signals == 2);
+  CHECK(gate.children == 1);
+  gate.repeat(start + 1s);
+  CHECK(signals == 3);
+  CHECK(gate.children == 2);
+  gate.end();
+  gate.repeat(start + 1h);
+  CHECK(signals == 3);
+}
+
+TEST_CASE("P10: in ten thousand races no interrupt hits a later request") {
+  Gate gate;
+  std::atomic<std::uint64_t> now_running = 0;
+  std::atomic<std::uint64_t> hits = 0;
+  std::atomic<bool> stop = false;
+  // Always aims at the request that it saw last, which may have ended meanwhile.
+  std::thread attacker([&] {
+    sigset_t all;
+    ::sigfillset(&all);
+    ::pthread_sigmask(SIG_BLOCK, &all, nullptr);
+    while (!stop) {
+      const std::uint64_t target = now_running;
+      if (target % 2 == 1 && gate.interrupt(target)) ++hits;
+      gate.repeat(InterruptGate::Clock::now() + 1h);
+    }
+  });
+  std::uint64_t wrongly_flagged = 0;
+  std::uint64_t wrongly_signalled = 0;
+  std::uint64_t sequence = 0;
+  // Odd requests are attacked, and even ones, which follow at once, must not feel it.
+  while (hits < 10'000) {
+    now_running = ++sequence;
+    gate.begin(sequence, kMe);
+    for (int spin = 0; spin < 50 && !gate.interrupted(); ++spin) {
+    }
+    gate.end();
+    gate.begin(++sequence, kMe);
+    const auto before = signals.load();
+    for (int spin = 0; spin < 50; ++spin)
+      if (gate.interrupted()) ++wrongly_flagged;
+    gate.end();
+    if (signals != before) ++wrongly_signalled;
+  }
+  stop = true;
+  attacker.join();
+  CHECK(wrongly_flagged == 0);
+  CHECK(wrongly_signalled == 0);
+  CHECK(interrupts > 0);
+}
+
+}  // namespace oast::kernel

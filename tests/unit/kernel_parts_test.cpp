@@ -1,0 +1,292 @@
+// Parts of the kernel runtime that need no process.
+#include <doctest/doctest.h>
+
+#include <csignal>
+#include <string>
+#include <vector>
+
+#include "input_slot.hpp"
+#include "intake.hpp"
+#include "launch_details.hpp"
+#include "oast/error.hpp"
+#include "output_buffer.hpp"
+#include "replies.hpp"
+#include "utf8.hpp"
+
+namespace oast::kernel {
+
+namespace {
+
+const std::string kBad = "\xEF\xBF\xBD";
+
+struct Sent {
+  std::uint64_t request;
+  Stream stream;
+  std::string text;
+  bool operator==(const Sent&) const = default;
+};
+
+/// An output buffer and what it emitted.
+struct Recorder {
+  std::vector<Sent> sent;
+  OutputBuffer buffer{[this](const OutputBuffer::Chunk& chunk) {
+    sent.push_back({chunk.owner.request.value, chunk.stream, std::string(chunk.text)});
+  }};
+  Recorder() { buffer.begin({PeerId{1}, RequestId{1}}); }
+};
+
+wire::Addressed eval_of(PeerId host, std::uint64_t id) {
+  return {host, wire::pack(RequestId{id}, wire::EvalT{})};
+}
+wire::Addressed completion_of(PeerId host, std::uint64_t id) {
+  return {host, wire::pack(RequestId{id}, wire::CompleteT{})};
+}
+
+struct Waiting {
+  InterruptGate gate{::pthread_self(), SIGUSR2, [] {}};
+  Intake intake{gate};
+};
+
+}  // namespace
+
+TEST_CASE("launch details are read from one line, and what follows is left alone") {
+  const auto details = parse_launch_details(
+      R"({"protocol":1,"control":"ipc://c","data":"ipc://d","kernel":7,"name":"n","spec":"s","token":"t","new":[]})");
+  CHECK(details.control == "ipc://c");
+  CHECK(details.data == "ipc://d");
+  CHECK(details.kernel == 7);
+  CHECK(details.name == "n");
+  CHECK(details.spec == "s");
+  CHECK(details.token == "t");
+}
+
+TEST_CASE(
+    "launch details of another protocol are incompatible, others are invalid, and no message "
+    "quotes them") {
+  const auto kind_of = [](const char* line) {
+    try {
+      parse_launch_details(line);
+    } catch (const Error& error) {
+      CHECK(std::string(error.what()).find("secret") == std::string::npos);
+      return error.kind();
+    }
+    FAIL("no error");
+    return FailureKind::timeout;
+  };
+  CHECK(kind_of(R"({"protocol":2})") == FailureKind::incompatible);
+  CHECK(kind_of(R"({"token":"secret","protocol":1)") == FailureKind::invalid);
+  CHECK(kind_of(R"({"protocol":1,"token":"secret"})") == FailureKind::invalid);
+  CHECK(kind_of(R"({"protocol":"secret"})") == FailureKind::invalid);
+  CHECK(kind_of("") == FailureKind::invalid);
+}
+
+TEST_CASE("text that is UTF-8 stays as it is") {
+  const std::string text =
+      "a plain start of more than eight bytes, \u00e9\u20ac\U0001F33E, and an end";
+  CHECK(to_utf8(text) == text);
+  CHECK(to_utf8("") == "");
+  CHECK(to_utf8(std::string("\0x", 2)) == std::string("\0x", 2));
+}
+
+TEST_CASE("each maximal subpart of an ill-formed sequence becomes one U+FFFD") {
+  // The example of the Unicode Standard, table 3-8 and its neighbours.
+  CHECK(to_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41") ==
+        kBad + kBad + kBad + kBad + kBad + kBad + kBad + kBad + "A");
+  CHECK(to_utf8("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41") ==
+        kBad + kBad + kBad + kBad + kBad + kBad + kBad + kBad + "A");
+  CHECK(to_utf8("\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42") ==
+        kBad + kBad + kBad + kBad + kBad + "A" + kBad + kBad + "B");
+  CHECK(to_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41") == kBad + kBad + kBad + kBad + "A");
+}
+
+TEST_CASE("a limit on text cuts no character in two") {
+  CHECK(to_utf8("ab\u20ac", 3) == "ab" + kBad);
+  CHECK(to_utf8("ab\u20ac", 5) == "ab\u20ac");
+}
+
+TEST_CASE("output is emitted when it is flushed, in one piece") {
+  Recorder r;
+  r.buffer.append(Stream::out, "one ");
+  r.buffer.append(Stream::out, "two");
+  CHECK(r.sent.empty());
+  CHECK_FALSE(r.buffer.empty());
+  r.buffer.flush();
+  r.buffer.flush();
+  CHECK(r.buffer.empty());
+  r.buffer.append(Stream::out, "three");
+  r.buffer.finish();
+  CHECK(r.sent == std::vector<Sent>{{1, Stream::out, "one two"}, {1, Stream::out, "three"}});
+}
+
+TEST_CASE("a change of stream or of request emits what there is, in order") {
+  Recorder r;
+  r.buffer.append(Stream::out, "a");
+  r.buffer.append(Stream::err, "b");
+  r.buffer.append(Stream::out, "c");
+  r.buffer.begin({PeerId{1}, RequestId{2}});
+  r.buffer.append(Stream::out, "d");
+  r.buffer.finish();
+  CHECK(r.sent == std::vector<Sent>{{1, Stream::out, "a"},
+                                    {1, Stream::err, "b"},
+                                    {1, Stream::out, "c"},
+                                    {2, Stream::out, "d"}});
+}
+
+TEST_CASE("long output is emitted in chunks and nothing of it is lost") {
+  Recorder r;
+  std::string all;
+  for (int i = 0; i < 20'000; ++i) all += std::to_string(i) + "\u20ac";
+  r.buffer.append(Stream::out, all.substr(0, 10));
+  r.buffer.append(Stream::out, all.substr(10));
+  r.buffer.finish();
+  std::string got;
+  for (const auto& sent : r.sent) {
+    CHECK(sent.text.size() <= OutputBuffer::kChunk);
+    CHECK(to_utf8(sent.text) == sent.text);
+    got += sent.text;
+  }
+  CHECK(got == all);
+  CHECK(r.sent.size() > 5);
+}
+
+TEST_CASE(
+    "a character that comes in pieces is emitted whole, across flushes and the other stream") {
+  Recorder r;
+  r.buffer.append(Stream::out, "x\xE2");
+  r.buffer.flush();
+  CHECK(r.buffer.empty());
+  r.buffer.append(Stream::out, "\x82");
+  r.buffer.append(Stream::err, "e\xC3");
+  r.buffer.append(Stream::out, "\xAC");
+  r.buffer.append(Stream::err, "\xA9");
+  r.buffer.finish();
+  CHECK(r.sent == std::vector<Sent>{{1, Stream::out, "x"},
+                                    {1, Stream::err, "e"},
+                                    {1, Stream::out, "\u20ac"},
+                                    {1, Stream::err, "\u00e9"}});
+}
+
+TEST_CASE("a character that its request never finished becomes U+FFFD at its end") {
+  Recorder r;
+  r.buffer.append(Stream::err, "e\xC3");
+  r.buffer.append(Stream::out, "o\xE2");
+  r.buffer.finish();
+  r.buffer.begin({PeerId{1}, RequestId{2}});
+  r.buffer.append(Stream::out, "\x82");
+  r.buffer.finish();
+  CHECK(r.sent == std::vector<Sent>{{1, Stream::err, "e"},
+                                    {1, Stream::out, "o"},
+                                    {1, Stream::out, kBad},
+                                    {1, Stream::err, kBad},
+                                    {2, Stream::out, kBad}});
+}
+
+TEST_CASE("a value that cannot be sent becomes a Failure, and the writer goes on working") {
+  wire::Writer writer;
+  Value deep;
+  for (int i = 0; i < 100; ++i) {
+    Value::List outer;
+    outer.push_back(std::move(deep));
+    deep = std::move(outer);
+  }
+  const auto refused = result_packet(writer, RequestId{1}, deep);
+  REQUIRE(refused.root().body_as_Failure() != nullptr);
+  CHECK(refused.root().body_as_Failure()->kind() == wire::FailureKind::remote_exception);
+  const auto result = result_packet(writer, RequestId{2}, Value(42));
+  REQUIRE(result.root().body_as_Result() != nullptr);
+  CHECK(result.root().body_as_Result()->value()->integer() == 42);
+}
+
+TEST_CASE("a failure is sent whatever bytes and lengths it has") {
+  Failure failure;
+  failure.message = "bad \xFF " + std::string(5'000'000, 'x');
+  failure.traceback.assign(100'000, "line \xFE");
+  const auto packet = failure_packet(RequestId{1}, failure);
+  CHECK_FALSE(wire::verify(packet).has_value());
+  CHECK(packet.message.size() < 1'000'000);
+  const auto sent = wire::read(*packet.root().body_as_Failure());
+  CHECK(sent.message.starts_with("bad " + kBad + " xxx"));
+  CHECK(sent.traceback.at(0) == "line " + kBad);
+}
+
+TEST_CASE("the intake counts Evals and Calls from 1, gives in order, and begins what it gives") {
+  Waiting w;
+  CHECK_FALSE(w.intake.waiting());
+  CHECK_FALSE(w.intake.next().has_value());
+  for (const std::uint64_t id : {11U, 12U}) w.intake.push(eval_of(PeerId{1}, id));
+  w.intake.push(completion_of(PeerId{1}, 13));
+  w.intake.push(eval_of(PeerId{1}, 14));
+  CHECK(w.intake.waiting());
+  CHECK(w.intake.size() == 4);
+  std::vector<std::uint64_t> sequences;
+  for (int i = 0; i < 4; ++i) {
+    sequences.push_back(w.intake.next()->sequence);
+    CHECK(w.gate.running()->sequence == sequences.back());
+    w.gate.end();
+  }
+  CHECK(sequences == std::vector<std::uint64_t>{1, 2, 0, 3});
+  CHECK_FALSE(w.intake.waiting());
+}
+
+TEST_CASE("what is queued can be cancelled once, by number or by id, and never begins") {
+  using State = wire::BreakState;
+  Waiting w;
+  for (const std::uint64_t id : {11U, 12U, 13U}) w.intake.push(eval_of(PeerId{1}, id));
+  w.intake.push(completion_of(PeerId{2}, 11));
+  const auto by_number = w.intake.stop(2);
+  CHECK(by_number.state == State::cancelled);
+  CHECK(by_number.cancelled == Asker{PeerId{1}, RequestId{12}});
+  CHECK(w.intake.stop(2).state == State::finished);
+  const auto by_id = w.intake.stop({PeerId{2}, RequestId{11}});
+  CHECK(by_id.state == State::cancelled);
+  CHECK(w.intake.stop({PeerId{2}, RequestId{11}}).state == State::finished);
+  CHECK(w.intake.next()->asker() == Asker{PeerId{1}, RequestId{11}});
+  w.gate.end();
+  CHECK(w.intake.stop(1).state == State::finished);
+  CHECK(w.intake.next()->asker() == Asker{PeerId{1}, RequestId{13}});
+  w.gate.end();
+  CHECK_FALSE(w.intake.next().has_value());
+}
+
+TEST_CASE("P10: what is cancelled before it came is never taken in, and the next one is") {
+  using State = wire::BreakState;
+  Waiting w;
+  CHECK(w.intake.stop(1).state == State::cancelled);
+  CHECK_FALSE(w.intake.stop(1).cancelled.has_value());
+  CHECK(w.intake.push(completion_of(PeerId{1}, 9)) == Intake::Taken::queued);
+  CHECK(w.intake.push(eval_of(PeerId{1}, 10)) == Intake::Taken::cancelled);
+  CHECK(w.intake.stop(1).state == State::finished);
+  CHECK(w.intake.push(eval_of(PeerId{1}, 11)) == Intake::Taken::queued);
+}
+
+TEST_CASE("nothing begins at a closed intake, and who waits is told") {
+  Waiting w;
+  w.intake.push(eval_of(PeerId{1}, 1));
+  w.intake.close();
+  CHECK(w.intake.waiting());
+  CHECK_FALSE(w.intake.next().has_value());
+  CHECK_FALSE(w.gate.running().has_value());
+}
+
+TEST_CASE("only the answer that is waited for counts as input") {
+  InputSlot slot;
+  const Asker me{PeerId{1}, RequestId{5}};
+  slot.answer(me, "too early");
+  slot.open(me);
+  slot.answer({PeerId{2}, RequestId{5}}, "another host");
+  slot.answer({PeerId{1}, RequestId{6}}, "another request");
+  slot.refuse(RequestId{6});
+  CHECK_FALSE(slot.answered());
+  slot.answer(me, "line");
+  CHECK(slot.answered());
+  slot.answer(me, "twice");
+  CHECK(slot.close() == "line");
+  slot.answer(me, "too late");
+  slot.open(me);
+  CHECK_FALSE(slot.answered());
+  slot.answer(me, std::nullopt);
+  CHECK(slot.answered());
+  CHECK_FALSE(slot.close().has_value());
+}
+
+}  // namespace oast::kernel

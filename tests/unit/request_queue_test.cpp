@@ -1,0 +1,127 @@
+#include "request_queue.hpp"
+
+#include <doctest/doctest.h>
+
+#include <vector>
+
+using namespace oast;
+using namespace oast::broker;
+
+namespace {
+
+RequestKey key(std::uint64_t host, std::uint64_t id) { return {PeerId{host}, RequestId{id}}; }
+
+wire::Packet packet() {
+  wire::EvalT eval;
+  eval.code = "1 + 1";
+  return wire::pack(RequestId{1}, eval);
+}
+
+RequestQueue::Accepted accept(RequestQueue& queue, RequestKey k) {
+  wire::Packet p = packet();
+  return queue.accept(k, wire::Reply::value, p);
+}
+
+constexpr std::size_t kPlenty = 1 << 20;
+
+}  // namespace
+
+TEST_CASE("RequestQueue dispatches in the order of acceptance and numbers from 1") {
+  RequestQueue queue(10, kPlenty);
+  for (std::uint64_t i = 1; i <= 3; ++i)
+    CHECK(accept(queue, key(7, i)) == RequestQueue::Accepted::yes);
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    const auto next = queue.dispatch();
+    REQUIRE(next);
+    CHECK(next->key == key(7, i));
+    CHECK(queue.find(key(7, i))->sequence == i);
+  }
+  CHECK_FALSE(queue.dispatch());
+}
+
+TEST_CASE("RequestQueue keeps no more dispatched than its window") {
+  RequestQueue queue(2, kPlenty);
+  for (std::uint64_t i = 1; i <= 3; ++i) accept(queue, key(1, i));
+  CHECK(queue.dispatch());
+  CHECK(queue.dispatch());
+  CHECK_FALSE(queue.dispatch());
+  CHECK(queue.end(key(1, 2)));  // not the oldest
+  CHECK(queue.dispatch()->key == key(1, 3));
+  CHECK(queue.find(key(1, 3))->sequence == 3);
+}
+
+TEST_CASE("RequestQueue ends every request exactly once") {
+  RequestQueue queue(1, kPlenty);
+  accept(queue, key(1, 1));
+  accept(queue, key(1, 2));
+  queue.accept_direct(key(1, 3));
+  CHECK(queue.dispatch());
+  CHECK(queue.end(key(1, 1))->stage == RequestQueue::Stage::dispatched);
+  CHECK_FALSE(queue.end(key(1, 1)));
+  const auto rest = queue.end_all();
+  CHECK(rest.size() == 2);
+  CHECK(queue.end_all().empty());
+  CHECK_FALSE(queue.dispatch());
+}
+
+TEST_CASE("RequestQueue never dispatches what was cancelled while waiting") {
+  RequestQueue queue(1, kPlenty);
+  for (std::uint64_t i = 1; i <= 3; ++i) accept(queue, key(1, i));
+  queue.dispatch();
+  CHECK(queue.end(key(1, 2))->stage == RequestQueue::Stage::waiting);
+  CHECK(queue.waiting() == 1);
+  queue.end(key(1, 1));
+  CHECK(queue.dispatch()->key == key(1, 3));
+  CHECK(queue.find(key(1, 3))->sequence == 2);
+}
+
+TEST_CASE("RequestQueue refuses an id that is open, and takes it again afterwards") {
+  RequestQueue queue(1, kPlenty);
+  CHECK(accept(queue, key(1, 5)) == RequestQueue::Accepted::yes);
+  CHECK(accept(queue, key(1, 5)) == RequestQueue::Accepted::duplicate);
+  CHECK(queue.accept_direct(key(1, 5)) == RequestQueue::Accepted::duplicate);
+  CHECK(accept(queue, key(2, 5)) == RequestQueue::Accepted::yes);
+  queue.end(key(1, 5));
+  CHECK(accept(queue, key(1, 5)) == RequestQueue::Accepted::yes);
+}
+
+TEST_CASE("RequestQueue holds no more bytes than it may, and counts what leaves") {
+  const std::size_t one = packet().bytes();
+  RequestQueue queue(1, 2 * one);
+  CHECK(accept(queue, key(1, 1)) == RequestQueue::Accepted::yes);
+  CHECK(accept(queue, key(1, 2)) == RequestQueue::Accepted::yes);
+  CHECK(accept(queue, key(1, 3)) == RequestQueue::Accepted::full);
+  CHECK(queue.dispatch());
+  CHECK(accept(queue, key(1, 3)) == RequestQueue::Accepted::yes);
+  queue.end(key(1, 2));  // cancelled while waiting
+  CHECK(accept(queue, key(1, 4)) == RequestQueue::Accepted::yes);
+}
+
+TEST_CASE("RequestQueue knows what runs and finds it by its number") {
+  RequestQueue queue(2, kPlenty);
+  CHECK_FALSE(queue.running());
+  accept(queue, key(1, 1));
+  accept(queue, key(1, 2));
+  queue.dispatch();
+  queue.dispatch();
+  CHECK(*queue.running() == key(1, 1));
+  CHECK(*queue.by_sequence(2) == key(1, 2));
+  queue.end(key(1, 1));
+  CHECK(*queue.running() == key(1, 2));
+  CHECK_FALSE(queue.by_sequence(1));
+  CHECK_FALSE(queue.by_sequence(3));
+  CHECK_FALSE(queue.by_sequence(0));
+}
+
+TEST_CASE("RequestQueue lets a host's waiting requests go and keeps the dispatched") {
+  RequestQueue queue(1, kPlenty);
+  accept(queue, key(1, 1));
+  accept(queue, key(1, 2));
+  accept(queue, key(2, 1));
+  queue.accept_direct(key(1, 3));
+  queue.dispatch();
+  CHECK(queue.end_undispatched(PeerId{1}).size() == 2);
+  CHECK(queue.find(key(1, 1)) != nullptr);
+  queue.end(key(1, 1));
+  CHECK(queue.dispatch()->key == key(2, 1));
+}

@@ -1,0 +1,73 @@
+# bash completion for oast. Installed as bash-completion/completions/oast, or: eval "$(oast completion bash)"
+
+# The broker that the command line names, as options for another oast.
+_oast_broker() {
+    local i
+    for ((i = 1; i < COMP_CWORD; i++)); do
+        case ${COMP_WORDS[i]} in
+            -b | --broker) printf '%s\n' -b "${COMP_WORDS[i + 1]}"; return ;;
+        esac
+    done
+}
+
+_oast_kernels() {
+    local -a broker
+    mapfile -t broker < <(_oast_broker)
+    oast ps "${broker[@]}" 2>/dev/null | awk 'NR > 1 && $4 != "dead" { print $2 }'
+}
+
+_oast_specs() {
+    oast specs 2>/dev/null | awk 'NR > 1 { print $1 }'
+}
+
+_oast() {
+    local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
+    local command=${COMP_WORDS[1]} options
+    COMPREPLY=()
+    if ((COMP_CWORD == 1)); then
+        mapfile -t COMPREPLY < <(compgen -W "eval run repl specs broker start ps top watch \
+            interrupt stop kill completion --help --version" -- "$current")
+        return
+    fi
+    case $previous in
+        -k | --spec) mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current"); return ;;
+        --to) mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current"); return ;;
+        -b | --broker | --data-dir | --cwd)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
+        --config | --exename)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current"); return ;;
+        -s | --signal)
+            mapfile -t COMPREPLY < <(compgen -W "KILL TERM INT HUP STOP CONT USR1 USR2" -- "$current")
+            return ;;
+        --timeout | --request | --host | --name | --env | --exeflag) return ;;
+    esac
+    case $command in
+        eval) options="--spec --to --broker --timeout --json --help" ;;
+        run) options="--spec --to --broker --timeout --help" ;;
+        repl) options="--spec --to --broker --help" ;;
+        specs | ps | watch) options="--broker --json --help" ;;
+        broker) options="--config --data-dir --help" ;;
+        start) options="--spec --name --detach --env --cwd --exename --exeflag --broker --help" ;;
+        top) options="--broker --help" ;;
+        interrupt) options="--request --host --timeout --kill --json --broker --help" ;;
+        stop) options="--timeout --broker --help" ;;
+        kill) options="--signal --broker --help" ;;
+        completion) options="bash zsh fish --help" ;;
+        *) return ;;
+    esac
+    if [[ $current == -* || $command == completion ]]; then
+        mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
+        return
+    fi
+    case $command in
+        interrupt | stop | kill)
+            mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current") ;;
+        run)
+            compopt -o filenames
+            mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;
+    esac
+}
+
+complete -F _oast oast

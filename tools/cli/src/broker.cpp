@@ -1,0 +1,74 @@
+// oast broker: the daemon, in the foreground.
+#include <unistd.h>
+
+#include <cerrno>
+#include <csignal>
+#include <cstdlib>
+#include <filesystem>
+#include <system_error>
+#include <vector>
+
+#include "command.hpp"
+#include "exit_code.hpp"
+
+namespace oast::cli {
+namespace {
+
+struct BrokerCommand {
+  std::string config;
+  std::string data_dir;
+};
+
+constexpr const char* kExamples =
+    "  oast broker                            at the default place, until Ctrl-C\n"
+    "  oast broker --data-dir ~/.oast/work    then: oast ps -b ~/.oast/work\n"
+    "  oast broker --config broker.json\n";
+
+// Beside this program, as it is built; in ../libexec/oast, as it is installed; or where the
+// environment says.
+std::filesystem::path find_daemon() {
+  std::vector<std::filesystem::path> places;
+  if (const char* named = std::getenv("OAST_LIBEXEC"); named && *named) places.emplace_back(named);
+  std::error_code error;
+  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
+  if (!error) {
+    places.push_back(self.parent_path());
+    places.push_back(self.parent_path().parent_path() / "libexec" / "oast");
+  }
+  for (const auto& place : places) {
+    auto program = place / "oast-broker";
+    if (access(program.c_str(), X_OK) == 0) return program;
+  }
+  throw std::runtime_error(
+      "cannot find the program oast-broker: it is neither beside oast nor in ../libexec/oast; "
+      "$OAST_LIBEXEC may say where it is");
+}
+
+int become_daemon(const BrokerCommand& command) {
+  const std::string program = find_daemon().string();
+  std::vector<std::string> words{program};
+  if (!command.config.empty()) words.insert(words.end(), {"--config", command.config});
+  if (!command.data_dir.empty()) words.insert(words.end(), {"--data-dir", command.data_dir});
+  std::vector<char*> argv;
+  argv.reserve(words.size() + 1);
+  for (std::string& word : words) argv.push_back(word.data());
+  argv.push_back(nullptr);
+  std::signal(SIGPIPE, SIG_DFL);  // as we found it
+  execv(program.c_str(), argv.data());
+  throw std::system_error(errno, std::generic_category(), "cannot run " + program);
+}
+
+}  // namespace
+
+void add_broker(CLI::App& app, Action& action) {
+  auto command = std::make_shared<BrokerCommand>();
+  CLI::App& sub = add_command(app, "broker", "Run the broker daemon in the foreground", kExamples);
+  sub.add_option("--config", command->config, "Its configuration")
+      ->type_name("FILE")
+      ->check(CLI::ExistingFile);
+  not_empty(sub.add_option("--data-dir", command->data_dir, "The directory it lives in"))
+      ->type_name("DIR");
+  sub.callback([command, &action] { action = [command] { return become_daemon(*command); }; });
+}
+
+}  // namespace oast::cli

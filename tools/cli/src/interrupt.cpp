@@ -1,0 +1,93 @@
+// oast interrupt: ends what a kernel runs, not the kernel.
+#include "command.hpp"
+#include "console.hpp"
+#include "exit_code.hpp"
+#include "json_text.hpp"
+
+namespace oast::cli {
+namespace {
+
+struct InterruptCommand {
+  Targets targets;
+  std::uint64_t request = 0;
+  std::uint64_t host = 0;
+  std::optional<double> timeout;
+  bool kill = false;
+  bool json = false;
+};
+
+constexpr const char* kExamples =
+    "  oast interrupt work                        whatever runs now\n"
+    "  oast interrupt work --request 12           that request, running or queued\n"
+    "  oast interrupt work --timeout 5 --kill     kill the kernel if it goes on for 5 s\n"
+    "\n"
+    "Prints what became of it: interrupted, cancelled (it was queued), already_finished,\n"
+    "nothing_running, not_open (no request of that number is open: it has ended, or there never\n"
+    "was one), not_interruptible (exit 5) or killed. With --json one object a line:\n"
+    "  {\"kernel\": NAME, \"request\": N or null, \"outcome\": one of these}\n"
+    "Request numbers are each host's own, and `oast ps` shows them; --host says whose is meant. "
+    "If\n"
+    "not given it is the owner of the kernel, which a detached one has not.\n";
+
+InterruptOutcome interrupt(const InterruptCommand& command, const Broker& broker,
+                           const KernelInfo& kernel) {
+  InterruptOptions options{.escalate = command.kill};
+  if (command.timeout) options.timeout = to_milliseconds(*command.timeout);
+  if (command.request == 0) return broker.interrupt(kernel.id, options);
+  const PeerId host = command.host != 0 ? PeerId{command.host} : kernel.owner;
+  const bool may_be_open = kernel.request.value == command.request || kernel.queued > 0;
+  if (!host && may_be_open) {
+    throw Error(FailureKind::invalid,
+                kernel.name + " is detached and has no owner: --host should " +
+                    "say whose request " + std::to_string(command.request) + " is");
+  }
+  return broker.interrupt(kernel.id, RequestId{command.request}, options, host);
+}
+
+// The broker forgets requests when they end, so it cannot tell one that has from one that never
+// was.
+std::string outcome_name(const InterruptCommand& command, InterruptOutcome outcome) {
+  const bool not_open = command.request != 0 && outcome == InterruptOutcome::already_finished;
+  return not_open ? "not_open" : std::string(to_string(outcome));
+}
+
+std::string outcome_line(const InterruptCommand& command, const KernelInfo& kernel,
+                         InterruptOutcome outcome) {
+  const std::string name = outcome_name(command, outcome);
+  if (command.json) {
+    const Json request = command.request == 0 ? Json(nullptr) : Json(command.request);
+    return dump({{"kernel", kernel.name}, {"request", request}, {"outcome", name}});
+  }
+  return (command.targets.kernels.size() > 1 ? kernel.name + ": " : "") + name;
+}
+
+int interrupt_all(const InterruptCommand& command) {
+  bool stubborn = false;
+  const int code =
+      for_each_target(command.targets, [&](const Broker& broker, const KernelInfo& kernel) {
+        const InterruptOutcome outcome = interrupt(command, broker, kernel);
+        stubborn = stubborn || outcome == InterruptOutcome::not_interruptible;
+        out().print(outcome_line(command, kernel, outcome) + "\n");
+      });
+  return code == kDone && stubborn ? kTimeout : code;
+}
+
+}  // namespace
+
+void add_interrupt(CLI::App& app, Action& action) {
+  auto command = std::make_shared<InterruptCommand>();
+  CLI::App& sub = add_command(app, "interrupt", "Interrupt what kernels run", kExamples);
+  add_targets(sub, command->targets);
+  auto* request =
+      add_number_option(sub, "--request", command->request, "Only this request")->type_name("N");
+  add_number_option(sub, "--host", command->host, "The host whose request it is")
+      ->type_name("PEER")
+      ->needs(request);
+  add_seconds_option(sub, "--timeout", command->timeout,
+                     "Call it not interruptible after S seconds [2]");
+  sub.add_flag("--kill", command->kill, "Kill the kernel if it is still running then");
+  sub.add_flag("--json", command->json, "Print one JSON object a line");
+  sub.callback([command, &action] { action = [command] { return interrupt_all(*command); }; });
+}
+
+}  // namespace oast::cli

@@ -1,0 +1,76 @@
+#include "request_streams.hpp"
+
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+
+#include "console.hpp"
+#include "line_reader.hpp"
+
+namespace oast::cli {
+
+void RequestStreams::write(const Output& output) {
+  if (muted_.rung() || broken_.rung()) return;
+  if (collect_) {
+    keep(output);
+  } else {
+    print(output);
+  }
+}
+
+std::optional<std::string> RequestStreams::read(const std::string& prompt, bool password) {
+  if (!prompt.empty() && !collect_) out().write(prompt, &ended_);
+  std::optional<EchoOff> quiet;
+  if (password) quiet.emplace(STDIN_FILENO);
+  auto line = input().line(ended_);
+  if (quiet && !collect_) out().write("\n", &ended_);
+  return line;
+}
+
+void RequestStreams::rethrow() {
+  const std::lock_guard lock(mutex_);
+  if (fault_) std::rethrow_exception(fault_);
+}
+
+std::vector<Output> RequestStreams::collected() {
+  const std::lock_guard lock(mutex_);
+  return std::move(outputs_);
+}
+
+void RequestStreams::keep(const Output& output) {
+  const std::lock_guard lock(mutex_);
+  const bool text = output.stream == Output::Stream::out || output.stream == Output::Stream::err;
+  if (text && !outputs_.empty() && outputs_.back().stream == output.stream) {
+    outputs_.back().text += output.text;
+  } else {
+    outputs_.push_back(output);
+  }
+}
+
+void RequestStreams::print(const Output& output) {
+  Writer& writer = output.stream == Output::Stream::err ? err() : out();
+  try {
+    const bool text = output.stream != Output::Stream::display;
+    writer.write(text ? output.text : display_text(output), &muted_);
+    if (writer.reader_gone()) broken_.ring();
+  } catch (const std::system_error&) {
+    {
+      const std::lock_guard lock(mutex_);
+      fault_ = std::current_exception();
+    }
+    broken_.ring();
+  }
+}
+
+std::string display_text(const Output& output) {
+  for (const auto& [mime, part] : output.parts) {
+    const auto* text = std::get_if<std::string>(&part.variant());
+    if (text && mime == "text/plain") return *text + "\n";
+  }
+  std::string kinds;
+  for (const auto& [mime, part] : output.parts) kinds += (kinds.empty() ? "" : ", ") + mime;
+  return "<display: " + kinds + ">\n";
+}
+
+}  // namespace oast::cli

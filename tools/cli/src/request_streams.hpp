@@ -1,0 +1,54 @@
+// What a running request prints and reads.
+#pragma once
+
+#include <exception>
+#include <mutex>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "bell.hpp"
+#include "oast/evaluator.hpp"
+
+namespace oast::cli {
+
+/// Connects one request to our standard streams, or collects its output. Shared with the host
+/// library's callbacks, which may outlive the request. Thread-safe.
+class RequestStreams {
+ public:
+  explicit RequestStreams(bool collect) : collect_(collect) {}
+
+  /// Prints or keeps. A slow reader of ours holds up the thread that receives: that, in turn, holds
+  /// up the kernel, which is the only place where a flood can wait without costing memory. After
+  /// `mute` and `end` it does nothing.
+  void write(const Output& output);
+  /// A line of our standard input; nothing at its end and after `end`. Blocks.
+  std::optional<std::string> read(const std::string& prompt, bool password);
+
+  /// Drops all output from now on, also what is being written.
+  void mute() noexcept { muted_.ring(); }
+  /// The request is over: calls off a read that waits.
+  void end() noexcept { ended_.ring(); }
+  /// Rings when our output cannot be written any longer.
+  const Bell& broken() const noexcept { return broken_; }
+  /// Throws what broke our output, unless its reader just left.
+  void rethrow();
+  std::vector<Output> collected();
+
+ private:
+  void keep(const Output& output);
+  void print(const Output& output);
+
+  const bool collect_;
+  Bell muted_;
+  Bell ended_;
+  Bell broken_;
+  std::mutex mutex_;
+  std::vector<Output> outputs_;
+  std::exception_ptr fault_;
+};
+
+/// What is shown of a display: its plain text, or what it has instead.
+std::string display_text(const Output& output);
+
+}  // namespace oast::cli

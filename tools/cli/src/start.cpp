@@ -1,0 +1,122 @@
+// oast start: a kernel in a running broker.
+#include <poll.h>
+
+#include <array>
+#include <filesystem>
+
+#include "command.hpp"
+#include "console.hpp"
+#include "exit_code.hpp"
+#include "exit_on_signal.hpp"
+#include "explain.hpp"
+
+namespace oast::cli {
+namespace {
+
+struct StartCommand {
+  std::string broker;
+  std::string spec = "lua";
+  StartOptions options;
+};
+
+constexpr const char* kExamples =
+    "  oast start --detach --name work              stays until `oast stop work`\n"
+    "  kernel=$(oast start --detach) && oast eval --to \"$kernel\" 'x = 1'\n"
+    "  oast start --env LANG=C --env TMPDIR=/tmp    nothing else is inherited\n"
+    "  oast start                                   ends with this command: Ctrl-C\n"
+    "\n"
+    "The kernel's name is printed to stdout, a sentence about it to stderr. Without --detach the\n"
+    "kernel belongs to this command, which then stays in the foreground until Ctrl-C or until the\n"
+    "kernel dies (exit 3). It works in the current directory unless --cwd says otherwise.\n";
+
+// Waits for Ctrl-C, or for the end of the kernel.
+int stay(Worker& worker, Signals& signals) {
+  Bell changed;
+  const Subscription news = worker.broker().watch([&](const KernelEvent& event) {
+    if (event.info.id == worker.id() && event.info.state == KernelState::dead) changed.ring();
+  });
+  // It may have died before we watched; and a broker that is gone sends no news.
+  constexpr int kLookMs = 1000;
+  std::array<pollfd, 2> fds{{{signals.fd(), POLLIN, 0}, {changed.fd(), POLLIN, 0}}};
+  for (;;) {
+    poll(fds.data(), fds.size(), kLookMs);
+    const auto signal = signals.take();
+    if (signal && asks_to_end(*signal)) {
+      using std::chrono_literals::operator""s;
+      worker.stop({.exit_timeout = 2s, .term_timeout = 2s});
+      return 128 + *signal;
+    }
+    if (worker.isrunning()) continue;
+    if (!worker.broker().connected()) throw NoBroker("the broker is gone, and the kernel with it");
+    const auto death = worker.death();
+    complain("the kernel " + worker.name() +
+             " died: " + (death ? death_text(*death) : std::string("nobody knows how")));
+    return kKernelDied;
+  }
+}
+
+int start(const StartCommand& command) {
+  Signals signals;
+  std::optional<Worker> worker;
+  {
+    const ExitOnSignal impatient(signals);
+    const Broker broker = connect_broker(command.broker);
+    worker = broker.start(command.spec, command.options);
+  }
+  out().print(worker->name() + "\n");
+  const std::string what = "started kernel " + std::to_string(worker->id().value) + ", " +
+                           worker->name() + ", pid " + std::to_string(worker->info().pid);
+  if (!command.options.detach) {
+    say(what + "; it ends with this command (Ctrl-C)\n");
+    return stay(*worker, signals);
+  }
+  say(what + "; it stays until `oast stop " + worker->name() + "`\n");
+  return kDone;
+}
+
+// Puts "K=V" where it belongs.
+void add_variable(StartCommand& command, const std::string& text) {
+  const std::size_t equals = text.find('=');
+  if (equals == std::string::npos || equals == 0) {
+    throw CLI::ValidationError("--env", "wants NAME=VALUE, such as LANG=C, not `" + text + "`");
+  }
+  command.options.env[text.substr(0, equals)] = text.substr(equals + 1);
+}
+
+}  // namespace
+
+void add_start(CLI::App& app, Action& action) {
+  auto command = std::make_shared<StartCommand>();
+  CLI::App& sub = add_command(app, "start", "Start a kernel in a running broker", kExamples);
+  not_empty(sub.add_option("-k,--spec", command->spec, "The recipe"))
+      ->type_name("SPEC")
+      ->capture_default_str();
+  not_empty(sub.add_option("--name", command->options.name, "Its name; made up if not given"))
+      ->type_name("N");
+  sub.add_flag("--detach", command->options.detach, "It goes on without this command");
+  sub.add_option_function<std::vector<std::string>>(
+         "--env",
+         [command](const std::vector<std::string>& texts) {
+           for (const std::string& text : texts) add_variable(*command, text);
+         },
+         "A variable of its environment; may be given again")
+      ->type_name("K=V")
+      ->allow_extra_args(false);
+  sub.add_option("--cwd", command->options.cwd, "The directory it works in")
+      ->type_name("DIR")
+      ->check(CLI::ExistingDirectory);
+  sub.add_option("--exename", command->options.exename, "The program, for specs that take one")
+      ->type_name("PROGRAM");
+  sub.add_option("--exeflag", command->options.exeflags, "A flag for it; may be given again")
+      ->type_name("FLAG")
+      ->allow_extra_args(false);
+  add_broker_option(sub, command->broker);
+  sub.callback([command, &action] {
+    const std::filesystem::path cwd = command->options.cwd;
+    command->options.cwd =
+        (std::filesystem::path(current_directory()) / cwd).lexically_normal().string();
+    action = [command] { return start(*command); };
+  });
+}
+
+}  // namespace oast::cli

@@ -1,0 +1,27 @@
+# What other projects see of an installed oast: the target oast::oast by find_package(oast), and
+# oast.pc by pkg-config. Both find their files relative to themselves, so that a prefix may move.
+
+include(CMakePackageConfigHelpers)
+
+# The host library under the name that people use.
+add_library(oast_oast INTERFACE)
+add_library(oast::oast ALIAS oast_oast)
+set_target_properties(oast_oast PROPERTIES EXPORT_NAME oast)
+target_link_libraries(oast_oast INTERFACE oast_cpp)
+install(TARGETS oast_oast EXPORT oastTargets)
+
+set(package_dir ${CMAKE_INSTALL_LIBDIR}/cmake/oast)
+install(EXPORT oastTargets NAMESPACE oast:: DESTINATION ${package_dir})
+configure_package_config_file(
+  ${CMAKE_CURRENT_LIST_DIR}/oastConfig.cmake.in ${PROJECT_BINARY_DIR}/oastConfig.cmake
+  INSTALL_DESTINATION ${package_dir})
+write_basic_package_version_file(${PROJECT_BINARY_DIR}/oastConfigVersion.cmake
+  COMPATIBILITY SameMinorVersion)
+install(FILES ${PROJECT_BINARY_DIR}/oastConfig.cmake ${PROJECT_BINARY_DIR}/oastConfigVersion.cmake
+  DESTINATION ${package_dir})
+
+file(RELATIVE_PATH pkgconfig_to_prefix
+  /prefix/${CMAKE_INSTALL_LIBDIR}/pkgconfig /prefix)
+string(REGEX REPLACE "/$" "" pkgconfig_to_prefix "${pkgconfig_to_prefix}")
+configure_file(${CMAKE_CURRENT_LIST_DIR}/oast.pc.in ${PROJECT_BINARY_DIR}/oast.pc @ONLY)
+install(FILES ${PROJECT_BINARY_DIR}/oast.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
