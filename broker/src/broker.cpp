@@ -70,6 +70,12 @@ void Broker::stop(std::chrono::milliseconds exit_timeout, std::chrono::milliseco
   done.get_future().wait();
 }
 
+int Broker::poll(std::span<pollfd> fds, int milliseconds) {
+  return impl_->loop.poll(fds, milliseconds);
+}
+
+void Broker::attend() { impl_->loop.attend(); }
+
 const std::filesystem::path& Broker::directory() const { return impl_->directory.path(); }
 const std::string& Broker::token() const { return impl_->token; }
 std::string Broker::control_endpoint() const { return impl_->endpoint("control"); }

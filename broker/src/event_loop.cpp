@@ -12,7 +12,13 @@ namespace oast::broker {
 
 namespace {
 
+using Lock = wire::Turns::Lock;
+
 constexpr unsigned kTurnsPerLook = 16;
+
+/// How long nobody drives the loop before its own thread does: long enough to stay out of a loop of
+/// round trips, short enough for what comes in meanwhile.
+constexpr std::chrono::milliseconds kLinger{1};
 
 Fd checked(int fd, const char* what) {
   if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
@@ -34,6 +40,7 @@ EventLoop::EventLoop(std::shared_ptr<Clock> clock)
       epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
       wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")) {
   add_to(epoll_.get(), wake_.get(), 0);
+  polled_.push_back({epoll_.get(), POLLIN, 0});
   clock_->on_jump([fd = wake_.get()] { ::eventfd_write(fd, 1); });
 }
 
@@ -56,18 +63,8 @@ EventLoop::Handle EventLoop::after(Duration delay, Callback callback) {
 }
 
 void EventLoop::add_source(int fd, std::function<bool()> turn) {
-  add_to(epoll_.get(), fd, 0);
+  polled_.push_back({fd, POLLIN, 0});
   sources_.push_back(std::move(turn));
-}
-
-void EventLoop::post(Callback callback) {
-  const std::lock_guard lock(posted_mutex_);
-  posted_.push_back(std::move(callback));
-  if (posted_.size() == 1) ::eventfd_write(wake_.get(), 1);
-}
-
-void EventLoop::quit() {
-  post([this] { quit_ = true; });
 }
 
 bool EventLoop::run_posted() {
@@ -91,46 +88,122 @@ bool EventLoop::run_timers() {
   return any;
 }
 
-void EventLoop::look(bool poll_only) {
-  int timeout = poll_only ? 0 : -1;
-  if (!poll_only && !timers_.empty()) {
-    const auto left =
-        std::chrono::ceil<std::chrono::milliseconds>(timers_.begin()->first.due - now());
-    timeout = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
-  }
+void EventLoop::run_watches() {
   std::array<epoll_event, 64> events{};
-  const int count =
-      ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), timeout);
+  const int count = ::epoll_wait(epoll_.get(), events.data(), static_cast<int>(events.size()), 0);
   for (int i = 0; i < count; ++i) {
     const auto serial = events[static_cast<std::size_t>(i)].data.u64;
-    if (serial == 0) continue;
-    // A callback may have removed a later one of this batch; and itself, hence the copy.
-    if (const auto found = watches_.find(serial); found != watches_.end()) {
+    if (serial == 0) {
+      eventfd_t ignored = 0;
+      ::eventfd_read(wake_.get(), &ignored);
+    } else if (const auto found = watches_.find(serial); found != watches_.end()) {
+      // A callback may have removed a later one of this batch; and itself, hence the copy.
       const auto callback = found->second;
       (*callback)();
     }
   }
-  // Cleared without asking which descriptor fired: one cheap call, and posted work is looked at
-  // after it in any case.
-  if (count > 0) {
-    eventfd_t ignored = 0;
-    ::eventfd_read(wake_.get(), &ignored);
+}
+
+bool EventLoop::turn() {
+  // Sources last: whatever ran before them may have sent, and a ZeroMQ descriptor is fit to sleep
+  // on only when its socket was found empty after the last call on it (zmq_getsockopt(3), ZMQ_FD).
+  bool any = run_posted();
+  any |= run_timers();
+  for (auto& source : sources_) any |= source();
+  return any;
+}
+
+int EventLoop::sleep(std::span<pollfd> fds, std::optional<Real::time_point> until) {
+  if (!timers_.empty()) {
+    const auto due = Real::now() + (timers_.begin()->first.due - now());
+    until = until ? std::min(*until, due) : due;
+  }
+  int milliseconds = -1;
+  if (until) {
+    const auto left = std::chrono::ceil<std::chrono::milliseconds>(*until - Real::now());
+    milliseconds = static_cast<int>(std::clamp<std::int64_t>(left.count(), 0, 3'600'000));
+  }
+  const auto own = static_cast<std::ptrdiff_t>(1 + sources_.size());
+  polled_.erase(polled_.begin() + own, polled_.end());
+  polled_.insert(polled_.end(), fds.begin(), fds.end());
+  if (::poll(polled_.data(), polled_.size(), milliseconds) < 0) return -1;
+  if (polled_.front().revents != 0) run_watches();
+  std::copy(polled_.begin() + own, polled_.end(), fds.begin());
+  return static_cast<int>(
+      std::ranges::count_if(fds, [](const pollfd& fd) { return fd.revents != 0; }));
+}
+
+int EventLoop::drive(std::span<pollfd> fds, std::optional<Real::time_point> deadline,
+                     const std::atomic<bool>& stop) noexcept {
+  for (;;) {
+    const bool any = turn();
+    if (stop) return 0;
+    // Descriptors have their turn also while the sources never run dry: a kernel's death is seen in
+    // the middle of a flood.
+    if (any && fds.empty() && ++busy_turns_ % kTurnsPerLook != 0) continue;
+    const int ready = sleep(fds, any ? Real::now() : deadline);
+    if (ready > 0 || (ready < 0 && !fds.empty())) return ready;
+    if (deadline && Real::now() >= *deadline) return 0;
   }
 }
 
 void EventLoop::run() {
-  thread_ = std::this_thread::get_id();
+  Lock lock(turns_mutex_);
+  turns_.hurry();
   while (!quit_) {
-    // Sources last: whatever ran before them may have sent, and a ZeroMQ descriptor is fit to sleep
-    // on only when its socket was found empty after the last call on it (zmq_getsockopt(3),
-    // ZMQ_FD).
-    bool any = run_posted();
-    any |= run_timers();
-    for (auto& turn : sources_) any |= turn();
-    // Descriptors have their turn also while the sources never run dry: a kernel's death is seen
-    // in the middle of a flood.
-    if (!quit_ && (!any || ++busy_turns_ % kTurnsPerLook == 0)) look(any);
+    if (!turns_.take_in_background(lock, kLinger, Real::now() + std::chrono::hours(1))) continue;
+    give_way_ = quit_.load();
+    lock.unlock();
+    drive({}, std::nullopt, give_way_);
+    lock.lock();
+    turns_.release();
   }
+}
+
+int EventLoop::poll(std::span<pollfd> fds, int milliseconds) {
+  Lock lock(turns_mutex_);
+  const auto others = [this] { return turns_.held() && !turns_.held_by_background(); };
+  const auto ask = [this] {
+    give_way_ = true;
+    ::eventfd_write(wake_.get(), 1);
+  };
+  turns_.claim(lock, others, ask, std::nullopt);
+  if (turns_.held()) {
+    lock.unlock();
+    return ::poll(fds.data(), fds.size(), milliseconds);
+  }
+  turns_.take();
+  turns_.no_hurry();
+  lock.unlock();
+  std::optional<Real::time_point> deadline;
+  if (milliseconds >= 0) deadline = Real::now() + std::chrono::milliseconds(milliseconds);
+  const int ready = drive(fds, deadline, quit_);
+  const int error = errno;
+  lock.lock();
+  turns_.release();
+  errno = error;
+  return ready;
+}
+
+void EventLoop::attend() {
+  const Lock lock(turns_mutex_);
+  if (!turns_.held()) turns_.hurry();
+}
+
+void EventLoop::post(Callback callback) {
+  {
+    const std::lock_guard lock(posted_mutex_);
+    posted_.push_back(std::move(callback));
+    if (posted_.size() == 1) ::eventfd_write(wake_.get(), 1);
+  }
+  attend();
+}
+
+void EventLoop::quit() {
+  quit_ = true;
+  post([this] { give_way_ = true; });
+  const Lock lock(turns_mutex_);
+  turns_.wake_background();
 }
 
 }  // namespace oast::broker

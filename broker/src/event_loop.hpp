@@ -1,24 +1,31 @@
 // The loop that owns everything in a broker.
 #pragma once
 
+#include <poll.h>
+
+#include <atomic>
 #include <chrono>
 #include <functional>
 #include <map>
 #include <memory>
 #include <mutex>
-#include <thread>
+#include <optional>
+#include <span>
 #include <unordered_map>
 #include <vector>
 
 #include "fd.hpp"
 #include "oast/broker/broker.hpp"
+#include "oast/turns.hpp"
 
 namespace oast::broker {
 
-/// One thread that waits for descriptors, timers and posted work, and never for anything else.
+/// Waits for descriptors, timers and posted work, and never for anything else. One thread at a time
+/// drives it: its own, in `run`, or in its place one that waits for what the loop is about to do,
+/// in `poll`, which spares two thread switches.
 ///
-/// Threads: `post` and `quit` from any thread; everything else on the loop's thread, or before
-/// `run`. Callbacks may add and remove watches and timers, their own included.
+/// Threads: `post`, `quit`, `poll` and `attend` from any thread; everything else on the driving
+/// thread, or before `run`. Callbacks may add and remove watches and timers, their own included.
 class EventLoop {
  public:
   using Callback = std::function<void()>;
@@ -66,12 +73,18 @@ class EventLoop {
   void add_source(int fd, std::function<bool()> turn);
 
   void post(Callback callback);
+  /// Drives the loop whenever nobody else does, until `quit`.
   void run();
   void quit();
 
-  bool in_loop_thread() const { return thread_ == std::this_thread::get_id(); }
+  /// As poll(2), and drives the loop meanwhile, unless another caller of `poll` does.
+  int poll(std::span<pollfd> fds, int milliseconds);
+  /// If nobody drives the loop, its own thread is to do so now and not after a while: for who sent
+  /// something and will not wait in `poll`.
+  void attend();
 
  private:
+  using Real = std::chrono::steady_clock;
   struct Timer {
     Clock::TimePoint due;
     std::uint64_t serial;
@@ -80,14 +93,18 @@ class EventLoop {
 
   bool run_posted();
   bool run_timers();
-  /// Waits for descriptors, no longer than the next timer; not at all if `poll_only`.
-  void look(bool poll_only);
+  void run_watches();
+  /// One bounded turn of everything; says whether there was any work.
+  bool turn();
+  /// Until one of `fds` is ready, the deadline, or `stop`; returns as poll(2).
+  int drive(std::span<pollfd> fds, std::optional<Real::time_point> deadline,
+            const std::atomic<bool>& stop) noexcept;
+  int sleep(std::span<pollfd> fds, std::optional<Real::time_point> until);
 
   std::shared_ptr<Clock> clock_;
   Fd epoll_;
   Fd wake_;
-  std::thread::id thread_;
-  bool quit_ = false;
+  std::vector<pollfd> polled_;  // what `sleep` sleeps on: epoll_, the sources', the caller's
   unsigned busy_turns_ = 0;
 
   std::vector<std::function<bool()>> sources_;
@@ -96,7 +113,12 @@ class EventLoop {
   std::uint64_t serial_ = 1;  // 0 marks descriptors without a callback
 
   std::mutex posted_mutex_;
-  std::vector<Callback> posted_;  // the only state that threads share
+  std::vector<Callback> posted_;
+
+  std::mutex turns_mutex_;
+  wire::Turns turns_;
+  std::atomic<bool> give_way_ = false;  // somebody claims the loop from its own thread
+  std::atomic<bool> quit_ = false;
 };
 
 }  // namespace oast::broker

@@ -3,15 +3,19 @@
 #include <poll.h>
 
 #include <algorithm>
+#include <array>
+#include <cerrno>
 #include <utility>
+#include <vector>
 
+#include "oast/turns.hpp"
 #include "oast/wake_fd.hpp"
 
 namespace oast::wire {
 
 namespace {
 
-using Lock = std::unique_lock<std::mutex>;
+using Lock = Turns::Lock;
 
 int milliseconds_until(std::optional<SharedSocket::Clock::time_point> deadline) {
   if (!deadline) return -1;
@@ -24,19 +28,25 @@ bool passed(std::optional<SharedSocket::Clock::time_point> deadline) {
   return deadline && SharedSocket::Clock::now() >= *deadline;
 }
 
+int system_poll(std::span<pollfd> fds, int milliseconds) {
+  return ::poll(fds.data(), fds.size(), milliseconds);
+}
+
 }  // namespace
 
 struct SharedSocket::Impl {
-  Impl(zmq::socket_t s, Limits l, Handler h)
+  Impl(zmq::socket_t s, Limits l, Handler h, Poll p)
       : socket(std::move(s)),
         limits(l),
         handler(std::move(h)),
+        poll(p ? std::move(p) : Poll(system_poll)),
         socket_fd(socket.get(zmq::sockopt::fd)) {}
 
   // Touched by the holder only.
   zmq::socket_t socket;
   const Limits limits;
   const Handler handler;
+  const Poll poll;
   const int socket_fd;
   std::size_t malformed = 0;
 
@@ -44,25 +54,10 @@ struct SharedSocket::Impl {
 
   std::mutex mutex;
   // All below is guarded by the mutex. Invariant: nobody holds the socket => outbox is empty.
-  std::condition_variable released;         // foreground waits for its turn or its condition
-  std::condition_variable background_wake;  // the background waits for a quiet moment
-  bool held = false;
-  bool background_holds = false;
+  Turns turns;
   bool polling = false;  // the holder is in poll(2) and needs `wake` to notice anything
-  std::thread::id holder;
-  unsigned claims = 0;           // foreground threads that wait for their turn
-  std::uint64_t turns = 0;       // times that the socket was released
-  bool background_deep = false;  // the background sleeps until a release
-  bool hurry = false;            // the background shall take a free socket without lingering
   bool closed = false;
   std::vector<Addressed> outbox;
-
-  bool mine() const { return held && holder == std::this_thread::get_id(); }
-
-  void take() {
-    held = true;
-    holder = std::this_thread::get_id();
-  }
 
   void wake_holder() const {
     if (polling) wake.signal();
@@ -79,14 +74,7 @@ struct SharedSocket::Impl {
 
   void release(Lock& lock) {
     transmit(lock);
-    held = false;
-    holder = {};
-    ++turns;
-    if (claims > 0) released.notify_all();
-    if (background_deep || hurry) {
-      background_deep = false;
-      background_wake.notify_one();
-    }
+    turns.release();
   }
 
   /// Handles one message; says whether there was one.
@@ -97,7 +85,7 @@ struct SharedSocket::Impl {
     const bool any = message || malformed != before;
     if (message) handler(std::move(*message));
     lock.lock();
-    if (any && claims > 0) released.notify_all();
+    if (any) turns.recheck();
     return any;
   }
 
@@ -107,8 +95,8 @@ struct SharedSocket::Impl {
   bool sleep(Lock& lock, std::optional<Clock::time_point> deadline) {
     polling = true;
     lock.unlock();
-    pollfd fds[] = {{socket_fd, POLLIN, 0}, {wake.fd(), POLLIN, 0}};
-    const bool slept = ::poll(fds, 2, milliseconds_until(deadline)) >= 0 || errno != EINTR;
+    std::array<pollfd, 2> fds = {{{socket_fd, POLLIN, 0}, {wake.fd(), POLLIN, 0}}};
+    const bool slept = poll(fds, milliseconds_until(deadline)) >= 0 || errno != EINTR;
     lock.lock();
     polling = false;
     if (slept && fds[1].revents != 0) wake.clear();
@@ -133,8 +121,9 @@ struct SharedSocket::Impl {
   }
 };
 
-SharedSocket::SharedSocket(zmq::socket_t socket, Limits limits, Handler handler)
-    : impl_(std::make_unique<Impl>(std::move(socket), limits, std::move(handler))) {}
+SharedSocket::SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll)
+    : impl_(
+          std::make_unique<Impl>(std::move(socket), limits, std::move(handler), std::move(poll))) {}
 
 SharedSocket::~SharedSocket() { close(); }
 
@@ -142,13 +131,13 @@ void SharedSocket::send(PeerId to, Packet packet) {
   Impl& s = *impl_;
   Lock lock(s.mutex);
   if (s.closed) return;
-  if (s.held && !s.mine()) {
+  const bool nested = s.turns.mine();
+  if (s.turns.held() && !nested) {
     s.outbox.push_back({to, std::move(packet)});
     if (s.outbox.size() == 1) s.wake_holder();
     return;
   }
-  const bool nested = s.held;
-  if (!nested) s.take();
+  if (!nested) s.turns.take();
   lock.unlock();
   wire::send(s.socket, to, packet);
   lock.lock();
@@ -170,22 +159,16 @@ bool SharedSocket::wait(const std::function<bool()>& done,
   Impl& s = *impl_;
   Lock lock(s.mutex);
   const auto stop = [&] { return s.closed || done(); };
-  if (s.mine()) {
+  if (s.turns.mine()) {
     s.hold(lock, stop, deadline, signalled);
     return done();
   }
-  ++s.claims;
-  while (!stop() && s.held && !passed(deadline)) {
-    if (s.background_holds) s.wake_holder();
-    if (deadline) {
-      s.released.wait_until(lock, *deadline);
-    } else {
-      s.released.wait(lock);
-    }
-  }
-  --s.claims;
-  if (!s.held && !stop()) {
-    s.take();
+  const auto ask = [&s] {
+    if (s.turns.held_by_background()) s.wake_holder();
+  };
+  s.turns.claim(lock, stop, ask, deadline);
+  if (!s.turns.held() && !stop()) {
+    s.turns.take();
     s.hold(lock, stop, deadline, signalled);
     s.release(lock);
   }
@@ -196,27 +179,9 @@ void SharedSocket::background(std::chrono::milliseconds linger, Clock::time_poin
   Impl& s = *impl_;
   Lock lock(s.mutex);
   while (!s.closed && !passed(deadline)) {
-    const auto seen = s.turns;
-    if (s.held || s.claims > 0) {
-      // Look again after a while; if nothing moved, sleep until the socket is released, so that a
-      // busy foreground need not wake this thread at every turn and an idle one not at all.
-      s.background_wake.wait_for(lock, std::max(linger, std::chrono::milliseconds(1)));
-      if (s.held && s.turns == seen && !s.closed) {
-        s.background_deep = true;
-        s.background_wake.wait_until(lock, deadline,
-                                     [&] { return !s.background_deep || s.closed; });
-        s.background_deep = false;
-      }
-      continue;
-    }
-    if (!s.hurry) s.background_wake.wait_for(lock, linger, [&] { return s.hurry || s.closed; });
-    if (s.held || s.claims > 0 || s.closed || (!s.hurry && s.turns != seen)) continue;
-    s.hurry = false;
-    s.take();
-    s.background_holds = true;
+    if (!s.turns.take_in_background(lock, linger, deadline)) continue;
     s.hold(
-        lock, [&] { return s.claims > 0 || s.closed; }, deadline);
-    s.background_holds = false;
+        lock, [&] { return s.turns.claimed() || s.closed; }, deadline);
     s.release(lock);
   }
 }
@@ -225,11 +190,8 @@ void SharedSocket::notify() {
   Impl& s = *impl_;
   const Lock lock(s.mutex);
   s.wake_holder();
-  s.released.notify_all();
-  if (!s.held) {
-    s.hurry = true;
-    s.background_wake.notify_one();
-  }
+  s.turns.recheck();
+  if (!s.turns.held()) s.turns.hurry();
 }
 
 void SharedSocket::close() {
@@ -237,8 +199,8 @@ void SharedSocket::close() {
   const Lock lock(s.mutex);
   s.closed = true;
   s.wake_holder();
-  s.released.notify_all();
-  s.background_wake.notify_all();
+  s.turns.recheck();
+  s.turns.wake_background();
 }
 
 bool SharedSocket::closed() const {
@@ -250,12 +212,11 @@ void SharedSocket::finish() {
   close();
   Impl& s = *impl_;
   Lock lock(s.mutex);
-  ++s.claims;
-  s.released.wait(lock, [&] { return !s.held; });
-  --s.claims;
-  s.take();
+  s.turns.claim(
+      lock, [] { return false; }, [] {}, std::nullopt);
+  s.turns.take();
   s.socket.close();
-  s.held = false;
+  s.turns.release();
 }
 
 }  // namespace oast::wire

@@ -75,7 +75,7 @@ void ControlLine::serve() {
     transmit();
     if (last) {
       wire::Packet goodbye = wire::pack(RequestId{}, wire::GoodbyeT{});
-      wire::send(socket_, PeerId{}, goodbye);
+      send_now(std::move(goodbye));
       return;
     }
     run_timers();
@@ -97,7 +97,12 @@ void ControlLine::transmit() {
     const std::lock_guard lock(mutex_);
     batch.swap(outbox_);
   }
-  for (auto& packet : batch) wire::send(socket_, PeerId{}, packet);
+  for (auto& packet : batch) send_now(std::move(packet));
+}
+
+void ControlLine::send_now(wire::Packet&& packet) {
+  wire::send(socket_, PeerId{}, packet);
+  if (options_.on_sent) options_.on_sent();
 }
 
 void ControlLine::run_timers() {
@@ -128,8 +133,7 @@ void ControlLine::receive_all() {
 void ControlLine::pong(const wire::Ping& ping) {
   wire::PongT answer;
   answer.sent_ns = ping.sent_ns();
-  wire::Packet packet = wire::pack(RequestId{}, answer);
-  wire::send(socket_, PeerId{}, packet);
+  send_now(wire::pack(RequestId{}, answer));
 }
 
 bool ControlLine::broken_off() {

@@ -31,6 +31,8 @@ class ControlLine {
     std::chrono::milliseconds silence{0};
     /// Gets every message but Ping.
     std::function<void(wire::Addressed&&)> on_message;
+    /// Called after something was sent, if given.
+    std::function<void()> on_sent;
     /// Called once, after which nothing is sent or received.
     std::function<void(const std::string& why)> on_lost;
   };
@@ -59,6 +61,7 @@ class ControlLine {
   void run();
   void serve();
   void transmit();
+  void send_now(wire::Packet&& packet);
   void run_timers();
   void receive_all();
   void pong(const wire::Ping& ping);

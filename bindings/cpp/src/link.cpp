@@ -52,6 +52,14 @@ wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
   return wire::pack(id, reply);
 }
 
+/// Who waits for an answer of an embedded broker does that broker's work.
+wire::SharedSocket::Poll data_poll(const BrokerHome& home) {
+  if (!home.embedded) return {};
+  return [&broker = *home.embedded](std::span<pollfd> fds, int time) {
+    return broker.poll(fds, time);
+  };
+}
+
 }  // namespace
 
 std::shared_ptr<Link> Link::open(BrokerHome home, const std::string& name, milliseconds timeout) {
@@ -68,9 +76,11 @@ Link::Link(BrokerHome home, wire::Connection connection)
                {.silence = home_.embedded ? milliseconds(0)
                                           : connection.heartbeat * connection.heartbeat_misses,
                 .on_message = [this](wire::Addressed&& message) { on_control(std::move(message)); },
+                .on_sent = [this] { attend(); },
                 .on_lost = [this](const std::string& why) { on_lost(why); }}),
-      data_(std::move(connection.data), wire::Limits{},
-            [this](wire::Addressed&& message) { on_data(std::move(message)); }) {}
+      data_(
+          std::move(connection.data), wire::Limits{},
+          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_)) {}
 
 Link::~Link() = default;
 
@@ -110,6 +120,7 @@ Future<Value> Link::submit(const std::shared_ptr<KernelState>& kernel,
     if (death) raise({FailureKind::kernel_died, death->explanation, {}, {}, *death});
     if (!connected_) raise(gone("the connection ended"));
     data_.send(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
+    attend();
     return {};
   }
   auto request = make_request(kernel);
@@ -125,6 +136,7 @@ Future<Value> Link::submit(const std::shared_ptr<KernelState>& kernel,
   send_data(request, [&](RequestId id) { return build(id, asked, options); });
   // After the send, so that the background does not take the socket before it.
   if (!asked.blocking && (own || kernel->has_callbacks())) request->expect_promptly();
+  if (!asked.blocking) attend();
   return Future<Value>(std::move(request));
 }
 
@@ -237,7 +249,10 @@ void Link::on_input_request(PeerId kernel, RequestId id, const wire::InputReques
       } catch (...) {  // counts as end of input, as InputCallback says
         reply = input_reply(id, std::nullopt);
       }
-      if (const auto link = weak.lock()) link->data_.send(kernel, std::move(reply));
+      if (const auto link = weak.lock()) {
+        link->data_.send(kernel, std::move(reply));
+        link->attend();
+      }
     }).detach();
   } catch (const std::system_error&) {  // no thread to be had: nor an answer
     data_.send(kernel, input_reply(id, std::nullopt));

@@ -76,6 +76,11 @@ class Link : public std::enable_shared_from_this<Link> {
     return request;
   }
 
+  /// Something was sent that the caller does not wait for: an embedded broker is to look.
+  void attend() const {
+    if (home_.embedded) home_.embedded->attend();
+  }
+
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
   void adopt(const std::shared_ptr<KernelState>& kernel);
 

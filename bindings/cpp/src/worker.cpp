@@ -32,7 +32,7 @@ class ChannelsOfKernel : public detail::ChannelHome {
       : link_(std::move(link)), state_(std::move(state)) {}
 
   Future<Value> channel(Operation operation, ChannelId channel, Value value) override {
-    return Future<Value>(link_->ask_kernel(state_, [&](RequestId id) -> wire::Packet {
+    auto request = link_->ask_kernel(state_, [&](RequestId id) -> wire::Packet {
       switch (operation) {
         case Operation::put:
           return detail::build_put(id, channel, value);
@@ -44,7 +44,9 @@ class ChannelsOfKernel : public detail::ChannelHome {
           break;
       }
       return pack<wire::ChannelCloseT>(id, channel);
-    }));
+    });
+    link_->attend();
+    return Future<Value>(std::move(request));
   }
 
  private:

@@ -2,17 +2,15 @@
 #pragma once
 
 #include <chrono>
-#include <condition_variable>
-#include <cstdint>
 #include <functional>
 #include <memory>
-#include <mutex>
 #include <optional>
-#include <thread>
-#include <vector>
+#include <span>
 #include <zmq.hpp>
 
 #include "oast/frames.hpp"
+
+struct pollfd;
 
 namespace oast::wire {
 
@@ -27,10 +25,13 @@ class SharedSocket {
  public:
   using Clock = std::chrono::steady_clock;
   using Handler = std::function<void(Addressed&&)>;
+  /// As poll(2).
+  using Poll = std::function<int(std::span<pollfd>, int milliseconds)>;
 
   /// Takes over a connected DEALER whose handshake is done. `handler` runs on the holding thread,
   /// without locks, one message at a time, in order; it may call `send` and, nested, `wait`.
-  SharedSocket(zmq::socket_t socket, Limits limits, Handler handler);
+  /// `poll`, if given, is what the holder sleeps in: it may do other work meanwhile.
+  SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll = {});
   ~SharedSocket();
   SharedSocket(const SharedSocket&) = delete;
   SharedSocket& operator=(const SharedSocket&) = delete;

@@ -7,9 +7,12 @@
 #include <functional>
 #include <map>
 #include <memory>
+#include <span>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
+
+struct pollfd;
 
 namespace oast::broker {
 
@@ -81,8 +84,9 @@ struct Options {
   std::string log_level = "err";
 };
 
-/// The hub of the star: routes messages, starts, watches and ends kernels. One event loop on a
-/// thread of its own owns all state; it never blocks on a peer.
+/// The hub of the star: routes messages, starts, watches and ends kernels. One event loop owns all
+/// state; it never blocks on a peer. A thread of its own drives it, or in its place a thread of
+/// this process that waits for an answer.
 ///
 /// Threads: all functions may be called from any thread.
 class Broker {
@@ -99,6 +103,13 @@ class Broker {
   /// be called again.
   void stop(std::chrono::milliseconds exit_timeout = std::chrono::seconds(2),
             std::chrono::milliseconds term_timeout = std::chrono::seconds(2));
+
+  /// As poll(2), and does the broker's work meanwhile unless another thread in here does: for a
+  /// thread that waits for what comes through the broker, which it then need not wake twice.
+  int poll(std::span<pollfd> fds, int milliseconds);
+  /// Has the broker's own thread look at once, should nobody be at work: for who has sent something
+  /// and will not `poll`. Without it that can take a millisecond. Does not block.
+  void attend();
 
   const std::filesystem::path& directory() const;
   const std::string& token() const;
