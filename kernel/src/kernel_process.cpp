@@ -78,11 +78,12 @@ std::optional<Request> KernelProcess::take() {
 }
 
 std::optional<Request> KernelProcess::next() {
-  while (shared_.data->wait([this] { return shared_.intake.waiting(); })) {
+  for (;;) {
     if (auto request = take()) return request;
-    if (shared_.intake.closed()) break;
+    if (shared_.intake.closed() || shared_.data->closed()) return std::nullopt;
+    // What it ends for may be gone again, cancelled, when it returns.
+    shared_.data->wait([this] { return shared_.intake.waiting(); });
   }
-  return std::nullopt;
 }
 
 KernelProcess::Next KernelProcess::next_within(std::optional<std::chrono::milliseconds> timeout) {
@@ -101,11 +102,13 @@ KernelProcess::Next KernelProcess::next_within(std::optional<std::chrono::millis
 
 KernelProcess::Next KernelProcess::next_query(std::optional<std::chrono::milliseconds> timeout) {
   const auto deadline = deadline_of(timeout);
-  while (shared_.bell.wait([this] { return shared_.intake.query_waiting(); }, deadline)) {
+  for (;;) {
     if (auto query = shared_.intake.next_query()) return {Why::request, std::move(query)};
     if (shared_.intake.closed()) return {Why::ended};
+    if (deadline && Clock::now() >= *deadline) return {Why::timeout};
+    // As in `next`.
+    shared_.bell.wait([this] { return shared_.intake.query_waiting(); }, deadline);
   }
-  return {Why::timeout};
 }
 
 int KernelProcess::fd() {
