@@ -222,3 +222,23 @@ TEST_CASE("a slow answer to an input request holds up nothing else, and can be i
     CHECK(a.remote_eval_fetch<int>("2") == 2);
   });
 }
+
+TEST_CASE("P4: a callback that blocks does not keep the embedded broker from its other hosts") {
+  const Broker broker = Broker::embedded();
+  Worker w = broker.start();
+  Event entered;
+  Event leave;
+  std::thread caller([&] {
+    w.remote_eval_wait("print('x')", {.on_output = [&](const Output&) {
+                         entered.set();
+                         leave.wait();
+                       }});
+  });
+  entered.wait();
+  {
+    const Broker other = Broker::connect(broker.directory().string(), {.name = "another host"});
+    CHECK(other.start().remote_eval_fetch<int>("1 + 1", {.timeout = kGenerous}) == 2);
+  }
+  leave.set();
+  caller.join();
+}

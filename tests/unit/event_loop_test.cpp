@@ -1,10 +1,17 @@
 #include "event_loop.hpp"
 
 #include <doctest/doctest.h>
+#include <poll.h>
+#include <pthread.h>
 #include <unistd.h>
 
 #include <array>
+#include <atomic>
+#include <cerrno>
+#include <csignal>
+#include <functional>
 #include <future>
+#include <thread>
 #include <vector>
 
 #include "broker_fixture.hpp"
@@ -120,4 +127,82 @@ TEST_CASE("EventLoop runs what other threads post, in their order") {
     CHECK(order.size() == 1000);
     CHECK(std::is_sorted(order.begin(), order.end()));
   });
+}
+
+TEST_CASE("EventLoop is driven by a thread that polls, until that thread's descriptor is ready") {
+  Running r(real_clock());
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  const auto self = std::this_thread::get_id();
+  // Goes round until this thread runs it, which nothing but `poll` makes it do.
+  std::function<void()> until_mine = [&] {
+    if (std::this_thread::get_id() != self) return r.loop.post(until_mine);
+    CHECK(::write(ends[1], "x", 1) == 1);
+  };
+  r.loop.post(until_mine);
+  std::array fds{pollfd{ends[0], POLLIN, 0}};
+  CHECK(r.loop.poll(fds, -1) == 1);
+  CHECK(fds[0].revents == POLLIN);
+
+  // Nobody polls: the loop's own thread is back.
+  r.on_loop([&] { CHECK(std::this_thread::get_id() != self); });
+  r.loop.attend();
+  r.on_loop([&] { CHECK(std::this_thread::get_id() != self); });
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("EventLoop::poll returns at its time and when a signal handler ran, as poll(2)") {
+  Running r(real_clock());
+  CHECK(r.loop.poll({}, 0) == 0);
+  CHECK(r.loop.poll({}, 1) == 0);
+
+  struct sigaction action {};
+  action.sa_handler = [](int) {};  // NOLINT(cppcoreguidelines-pro-type-union-access)
+  REQUIRE(::sigaction(SIGUSR2, &action, nullptr) == 0);
+  std::atomic<bool> returned = false;
+  std::thread signals([&, polling = ::pthread_self()] {
+    while (!returned) {
+      ::pthread_kill(polling, SIGUSR2);
+      std::this_thread::yield();
+    }
+  });
+  std::array<int, 2> silent{};
+  REQUIRE(::pipe(silent.data()) == 0);
+  std::array fds{pollfd{silent[0], POLLIN, 0}};
+  const int ready = r.loop.poll(fds, -1);
+  const int error = errno;
+  returned = true;
+  signals.join();
+  CHECK(ready == -1);
+  CHECK(error == EINTR);
+  ::close(silent[0]);
+  ::close(silent[1]);
+}
+
+TEST_CASE("EventLoop serves many threads that poll at once, and loses no posted work") {
+  Running r(real_clock());
+  constexpr int kThreads = 4;
+  constexpr int kRounds = 500;
+  int done = 0;
+  std::vector<std::thread> threads;
+  for (int i = 0; i < kThreads; ++i)
+    threads.emplace_back([&] {
+      std::array<int, 2> ends{};
+      REQUIRE(::pipe(ends.data()) == 0);
+      for (int round = 0; round < kRounds; ++round) {
+        r.loop.post([&] {
+          ++done;
+          CHECK(::write(ends[1], "x", 1) == 1);
+        });
+        std::array fds{pollfd{ends[0], POLLIN, 0}};
+        char byte = 0;
+        CHECK(r.loop.poll(fds, -1) == 1);
+        CHECK(::read(ends[0], &byte, 1) == 1);
+      }
+      ::close(ends[0]);
+      ::close(ends[1]);
+    });
+  for (auto& thread : threads) thread.join();
+  r.on_loop([&] { CHECK(done == kThreads * kRounds); });
 }
