@@ -62,6 +62,7 @@ wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   info.detached = kernel.detached;
   if (const auto running = kernel.queue.running()) {
     info.request = running->id.value;
+    info.request_host = running->host.value;
     // The kernel's own figure, as long as it speaks of the same request.
     if (*running == kernel.current) info.request_ms = kernel.current_ms;
   }

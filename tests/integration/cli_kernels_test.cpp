@@ -132,15 +132,24 @@ TEST_CASE("interrupt of a request that nobody asked says that no such request is
   const auto ended = run(nest, {"interrupt", "work", "--request", "777", "--json"});
   CHECK(Json::parse(ended.out) ==
         Json{{"kernel", "work"}, {"request", 777}, {"outcome", "not_open"}});
-  // One that another host has open is not called so.
+}
+
+TEST_CASE("interrupt of a number means the request that runs now, whoever's it is") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
   Oast busy(nest, {"eval", "--to", "work", "print('running') while true do end"});
   busy.wait_for("running");
-  const auto open = std::to_string(row(nest, "work").at("request").get<int>());
-  const auto whose = run(nest, {"interrupt", "work", "--request", open});
+  Oast waiting(nest, {"eval", "--to", "work", "1"});
+  eventually([&] { return row(nest, "work").at("queued") == 1; }, "the second to wait");
+  // One that may be queued, but whose?
+  const auto whose = run(nest, {"interrupt", "work", "--request", "777"});
   CHECK(whose.code == 2);
   CHECK(contains(whose.err, "--host"));
-  CHECK(run(nest, {"interrupt", "work"}).code == 0);
+  const auto runs = std::to_string(row(nest, "work").at("request").get<int>());
+  CHECK(run(nest, {"interrupt", "work", "--request", runs}).out == "interrupted\n");
   CHECK(busy.end().code == 130);
+  CHECK(waiting.end().out == "1\n");
 }
 
 TEST_CASE("with --to, a timeout interrupts the code and leaves the kernel alone") {

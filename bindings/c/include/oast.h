@@ -115,9 +115,10 @@ typedef struct oast_kernel_info {
   int32_t pid;
   uint64_t owner; /* peer id; 0: none */
   int32_t detached;
-  uint32_t queued;     /* requests not begun, at the broker or in the kernel */
-  uint64_t request;    /* that runs now; 0 when idle */
-  uint64_t request_ms; /* how long it has run */
+  uint32_t queued;       /* requests not begun, at the broker or in the kernel */
+  uint64_t request;      /* that runs now; 0 when idle */
+  uint64_t request_host; /* whose it is, a peer id: requests are numbered by each host */
+  uint64_t request_ms;   /* how long it has run */
   uint64_t rss_bytes;
   uint64_t age_ms;
   double cpu_seconds;      /* user and system time */

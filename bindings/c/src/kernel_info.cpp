@@ -15,6 +15,7 @@ KernelViews::KernelViews(std::vector<KernelInfo> kernels) : kernels_(std::move(k
                       .detached = k.detached ? 1 : 0,
                       .queued = k.queued,
                       .request = k.request.value,
+                      .request_host = k.request_host.value,
                       .request_ms = k.request_ms,
                       .rss_bytes = k.rss_bytes,
                       .age_ms = k.age_ms,

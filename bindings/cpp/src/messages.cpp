@@ -139,6 +139,7 @@ KernelInfo read(const wire::KernelInfo& info) {
   result.owner = PeerId{info.owner()};
   result.detached = info.detached();
   result.request = RequestId{info.request()};
+  result.request_host = PeerId{info.request_host()};
   result.request_ms = info.request_ms();
   result.queued = info.queued();
   result.rss_bytes = info.rss_bytes();

@@ -35,6 +35,7 @@ class KernelInfo:
     owner: Optional[int]  # a peer; None: detached
     detached: bool
     request: Optional[int]  # that runs now
+    request_host: Optional[int]  # the peer whose it is: requests are numbered by each host
     request_seconds: float  # how long it has run
     queued: int  # requests not begun
     rss_bytes: int
@@ -66,6 +67,7 @@ def read_kernel(view: _structures.KernelView) -> KernelInfo:
         owner=view.owner or None,
         detached=bool(view.detached),
         request=view.request or None,
+        request_host=view.request_host or None,
         request_seconds=view.request_ms / 1000,
         queued=view.queued,
         rss_bytes=view.rss_bytes,
@@ -177,10 +179,12 @@ class Broker:
         kernel: "Kernel",
         request: Optional[int] = None,
         *,
+        host: Optional[int] = None,
         timeout: float = 2.0,
         escalate: bool = False,
     ) -> str:
-        """Interrupts one request of ours, or whatever runs now: see Worker.interrupt."""
+        """Interrupts one request of `host`, a peer (None: ours), or whatever runs now: see
+        Worker.interrupt and KernelInfo.request_host."""
         from ._evaluator import OUTCOMES
 
         options = _structures.InterruptOptions(
@@ -193,7 +197,12 @@ class Broker:
         with self._handle as broker:
             _library.check(
                 lib.oast_broker_interrupt(
-                    broker, number, request or 0, 0, ctypes.byref(options), ctypes.byref(outcome)
+                    broker,
+                    number,
+                    request or 0,
+                    host or 0,
+                    ctypes.byref(options),
+                    ctypes.byref(outcome),
                 )
             )
         return OUTCOMES[outcome.value]

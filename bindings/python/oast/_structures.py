@@ -175,6 +175,7 @@ class KernelView(ctypes.Structure):
         ("detached", c_int32),
         ("queued", c_uint32),
         ("request", c_uint64),
+        ("request_host", c_uint64),
         ("request_ms", c_uint64),
         ("rss_bytes", c_uint64),
         ("age_ms", c_uint64),

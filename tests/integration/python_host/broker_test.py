@@ -76,6 +76,23 @@ print(w.info().pid, o.info().pid)
             eventually(lambda: not w.isrunning(), "it ended")
             w.close()
 
+    def test_the_request_of_another_host_is_interrupted_by_its_number(self):
+        with oast.connect(self.daemon.directory) as ours, oast.connect(
+            self.daemon.directory
+        ) as theirs:
+            w = ours.start("lua")
+            busy = w.remote_eval("while true do end")
+            eventually(lambda: theirs.find(w.name).request is not None, "it runs")
+            info = theirs.find(w.name)
+            self.assertEqual(info.request_host, info.owner)
+            self.assertEqual(theirs.interrupt(w.name, info.request), "already_finished")
+            self.assertEqual(
+                theirs.interrupt(w.name, info.request, host=info.request_host), "interrupted"
+            )
+            self.assertIsInstance(busy.exception(GENEROUS), oast.Interrupted)
+            self.assertIsNone(theirs.find(w.name).request_host)
+            w.close()
+
     def test_watching_tells_of_deaths(self):
         dead = concurrent.futures.Future()
 

@@ -25,18 +25,22 @@ constexpr const char* kExamples =
     "nothing_running, not_open (no request of that number is open: it has ended, or there never\n"
     "was one), not_interruptible (exit 5) or killed. With --json one object a line:\n"
     "  {\"kernel\": NAME, \"request\": N or null, \"outcome\": one of these}\n"
-    "Request numbers are each host's own, and `oast ps` shows them; --host says whose is meant. "
-    "If\n"
-    "not given it is the owner of the kernel, which a detached one has not.\n";
+    "Request numbers are each host's own, and `oast ps` shows what runs now. --host says whose is\n"
+    "meant; if not given, the one that runs now when it has that number, else one of the kernel's\n"
+    "owner, which a detached kernel has not.\n";
+
+PeerId whose(const InterruptCommand& command, const KernelInfo& kernel) {
+  if (command.host != 0) return PeerId{command.host};
+  return kernel.request.value == command.request ? kernel.request_host : kernel.owner;
+}
 
 InterruptOutcome interrupt(const InterruptCommand& command, const Broker& broker,
                            const KernelInfo& kernel) {
   InterruptOptions options{.escalate = command.kill};
   if (command.timeout) options.timeout = to_milliseconds(*command.timeout);
   if (command.request == 0) return broker.interrupt(kernel.id, options);
-  const PeerId host = command.host != 0 ? PeerId{command.host} : kernel.owner;
-  const bool may_be_open = kernel.request.value == command.request || kernel.queued > 0;
-  if (!host && may_be_open) {
+  const PeerId host = whose(command, kernel);
+  if (!host && kernel.queued > 0) {
     throw Error(FailureKind::invalid,
                 kernel.name + " is detached and has no owner: --host should " +
                     "say whose request " + std::to_string(command.request) + " is");

@@ -35,6 +35,7 @@ struct KernelInfo {
   PeerId owner;  ///< none: detached
   bool detached = false;
   RequestId request;             ///< that runs now; none when idle
+  PeerId request_host;           ///< whose it is: ids are each host's own
   std::uint64_t request_ms = 0;  ///< how long it has run
   std::uint32_t queued = 0;      ///< requests not begun, at the broker or in the kernel
   std::uint64_t rss_bytes = 0;
