@@ -4,7 +4,7 @@
 #include <filesystem>
 #include <string>
 
-#include "fd.hpp"
+#include "oast/fd.hpp"
 
 namespace oast::broker {
 

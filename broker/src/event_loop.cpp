@@ -1,7 +1,6 @@
 #include "event_loop.hpp"
 
 #include <sys/epoll.h>
-#include <sys/eventfd.h>
 
 #include <algorithm>
 #include <array>
@@ -20,11 +19,6 @@ constexpr unsigned kTurnsPerLook = 16;
 /// round trips, short enough for what comes in meanwhile.
 constexpr std::chrono::milliseconds kLinger{1};
 
-Fd checked(int fd, const char* what) {
-  if (fd < 0) throw std::system_error(errno, std::generic_category(), what);
-  return Fd(fd);
-}
-
 void add_to(int epoll, int fd, std::uint64_t serial) {
   epoll_event event{};
   event.events = EPOLLIN;
@@ -36,12 +30,11 @@ void add_to(int epoll, int fd, std::uint64_t serial) {
 }  // namespace
 
 EventLoop::EventLoop(std::shared_ptr<Clock> clock)
-    : clock_(std::move(clock)),
-      epoll_(checked(::epoll_create1(EPOLL_CLOEXEC), "epoll_create1")),
-      wake_(checked(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC), "eventfd")) {
-  add_to(epoll_.get(), wake_.get(), 0);
+    : clock_(std::move(clock)), epoll_(::epoll_create1(EPOLL_CLOEXEC)) {
+  if (!epoll_) throw std::system_error(errno, std::generic_category(), "epoll_create1");
+  add_to(epoll_.get(), wake_.fd(), 0);
   polled_.push_back({epoll_.get(), POLLIN, 0});
-  clock_->on_jump([fd = wake_.get()] { ::eventfd_write(fd, 1); });
+  clock_->on_jump([this] { wake_.signal(); });
 }
 
 EventLoop::~EventLoop() { clock_->on_jump(nullptr); }
@@ -94,8 +87,7 @@ void EventLoop::run_watches() {
   for (int i = 0; i < count; ++i) {
     const auto serial = events[static_cast<std::size_t>(i)].data.u64;
     if (serial == 0) {
-      eventfd_t ignored = 0;
-      ::eventfd_read(wake_.get(), &ignored);
+      wake_.clear();
     } else if (const auto found = watches_.find(serial); found != watches_.end()) {
       // A callback may have removed a later one of this batch; and itself, hence the copy.
       const auto callback = found->second;
@@ -165,7 +157,7 @@ int EventLoop::poll(std::span<pollfd> fds, int milliseconds) {
   const auto others = [this] { return turns_.held() && !turns_.held_by_background(); };
   const auto ask = [this] {
     give_way_ = true;
-    ::eventfd_write(wake_.get(), 1);
+    wake_.signal();
   };
   turns_.claim(lock, others, ask, std::nullopt);
   if (turns_.held()) {
@@ -194,7 +186,7 @@ void EventLoop::post(Callback callback) {
   {
     const std::lock_guard lock(posted_mutex_);
     posted_.push_back(std::move(callback));
-    if (posted_.size() == 1) ::eventfd_write(wake_.get(), 1);
+    if (posted_.size() == 1) wake_.signal();
   }
   attend();
 }

@@ -14,9 +14,10 @@
 #include <unordered_map>
 #include <vector>
 
-#include "fd.hpp"
 #include "oast/broker/broker.hpp"
+#include "oast/fd.hpp"
 #include "oast/turns.hpp"
+#include "oast/wake_fd.hpp"
 
 namespace oast::broker {
 
@@ -103,7 +104,7 @@ class EventLoop {
 
   std::shared_ptr<Clock> clock_;
   Fd epoll_;
-  Fd wake_;
+  const wire::WakeFd wake_;
   std::vector<pollfd> polled_;  // what `sleep` sleeps on: epoll_, the sources', the caller's
   unsigned busy_turns_ = 0;
 

@@ -12,10 +12,10 @@
 #include <cstring>
 #include <system_error>
 
-#include "fd.hpp"
 #include "launch_protocol.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
+#include "oast/fd.hpp"
 #include "programs.hpp"
 
 namespace oast::broker {

@@ -9,8 +9,8 @@
 #include <vector>
 
 #include "event_loop.hpp"
-#include "fd.hpp"
 #include "oast/codec.hpp"
+#include "oast/fd.hpp"
 #include "oast/ids.hpp"
 #include "sockets.hpp"
 

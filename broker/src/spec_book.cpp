@@ -14,8 +14,8 @@
 #include <set>
 #include <sstream>
 
-#include "fd.hpp"
 #include "oast/error.hpp"
+#include "oast/fd.hpp"
 #include "programs.hpp"
 #include "spec_expansion.hpp"
 #include "spec_json.hpp"

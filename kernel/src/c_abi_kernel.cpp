@@ -48,7 +48,7 @@ oast_status oast_kernel_connect(const oast_kernel_options* options, oast_kernel*
     const oast_kernel_options given = read_options(options);
     if (connected.exchange(true)) return failed(OAST_INVALID, "a process is one kernel, once");
     LaunchDetails details = read_launch_details(STDIN_FILENO);
-    Descriptor launcher = take_stdin();
+    oast::Fd launcher = take_stdin();
     auto made = std::make_unique<oast_kernel>(from_c(given), std::move(details));
     made->process.connect(made->details, std::move(launcher));
     *kernel = made.release();  // the caller's

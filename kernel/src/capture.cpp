@@ -22,21 +22,21 @@ constexpr std::size_t kLastWords = 4096;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-/// Descriptor 2 as an open file of its own where that is possible, so that it alone need not block.
-Descriptor private_stderr() {
+/// Fd 2 as an open file of its own where that is possible, so that it alone need not block.
+Fd private_stderr() {
   const int reopened = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC);
-  if (reopened >= 0) return Descriptor(reopened);
+  if (reopened >= 0) return Fd(reopened);
   const int copied = ::fcntl(STDERR_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1);
   if (copied < 0) fail("cannot keep stderr");
-  return Descriptor(copied);
+  return Fd(copied);
 }
 
 /// Replaces `fd` by the writing end of a new pipe; returns the reading end.
-Descriptor redirect(int fd) {
+Fd redirect(int fd) {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0) fail("cannot make a pipe");
-  Descriptor reading(ends[0]);
-  const Descriptor writing(ends[1]);
+  Fd reading(ends[0]);
+  const Fd writing(ends[1]);
   if (::fcntl(reading.get(), F_SETFL, O_NONBLOCK) != 0) fail("cannot set up a pipe");
   if (::dup2(writing.get(), fd) < 0) fail("cannot redirect output");
   return reading;

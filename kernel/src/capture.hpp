@@ -6,7 +6,7 @@
 #include <string_view>
 #include <vector>
 
-#include "descriptor.hpp"
+#include "oast/fd.hpp"
 #include "oast/kernel/engine.hpp"
 
 namespace oast::kernel {
@@ -48,9 +48,9 @@ class Capture {
  private:
   void read_all(int fd, Stream stream, const Sink& sink);
 
-  Descriptor raw_;
-  Descriptor out_;
-  Descriptor err_;
+  Fd raw_;
+  Fd out_;
+  Fd err_;
   std::vector<char> chunk_;
 };
 

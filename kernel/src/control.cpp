@@ -1,7 +1,6 @@
 #include "control.hpp"
 
 #include <poll.h>
-#include <sys/eventfd.h>
 #include <unistd.h>
 
 #include <algorithm>
@@ -45,12 +44,11 @@ std::uint64_t milliseconds(std::chrono::steady_clock::duration time) {
 
 }  // namespace
 
-Control::Control(Shared& shared, zmq::socket_t socket, Descriptor launcher,
+Control::Control(Shared& shared, zmq::socket_t socket, Fd launcher,
                  std::function<void()> on_interrupt)
     : shared_(shared),
       on_interrupt_(std::move(on_interrupt)),
       launcher_(std::move(launcher)),
-      wake_(::eventfd(0, EFD_NONBLOCK | EFD_CLOEXEC)),
       socket_(std::move(socket)),
       courier_(*shared.data),
       quiet_ticks_(kQuietTicks) {
@@ -70,18 +68,18 @@ Control::~Control() { stop(); }
 
 void Control::stop() {
   stopping_ = true;
-  ::eventfd_write(wake_.get(), 1);
+  wake_.signal();
   if (thread_.joinable()) thread_.join();
   socket_.close();
 }
 
 void Control::always_receive() noexcept {
   always_receive_ = true;
-  ::eventfd_write(wake_.get(), 1);
+  wake_.signal();
 }
 
 void Control::attend() noexcept {
-  if (asleep_ && asleep_.exchange(false)) ::eventfd_write(wake_.get(), 1);
+  if (asleep_ && asleep_.exchange(false)) wake_.signal();
 }
 
 void Control::run() {
@@ -100,7 +98,7 @@ void Control::wait() {
   const bool room = !shared_.outputs.congested();
   const auto readable = [](int fd, bool wanted) { return pollfd{wanted ? fd : -1, POLLIN, 0}; };
   std::array<pollfd, 5> fds{readable(socket_.get(zmq::sockopt::fd), true),
-                            readable(wake_.get(), true), readable(launcher_.get(), true),
+                            readable(wake_.fd(), true), readable(launcher_.get(), true),
                             readable(shared_.capture.out_fd(), out_open_ && room),
                             readable(shared_.capture.err_fd(), err_open_ && room)};
   const int ready = ::poll(fds.data(), fds.size(), timeout());
@@ -108,8 +106,7 @@ void Control::wait() {
   messages_wait_ = ready > 0 && fds[0].revents != 0;
   if (ready <= 0) return;
   if (fds[1].revents != 0) {
-    eventfd_t ignored = 0;
-    ::eventfd_read(wake_.get(), &ignored);
+    wake_.clear();
   }
   if (fds[2].revents != 0) watch_launcher();
   if (((fds[3].revents | fds[4].revents) & POLLIN) != 0) shared_.outputs.pump();
@@ -154,7 +151,7 @@ void Control::watch_launcher() const {
 
 void Control::rescue_output() noexcept {
   rescue_ = Rescue::wanted;
-  ::eventfd_write(wake_.get(), 1);
+  wake_.signal();
   for (int i = 0; i < kRescueMilliseconds && rescue_ != Rescue::done; ++i) nap();
 }
 

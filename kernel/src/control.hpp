@@ -9,7 +9,8 @@
 #include <zmq.hpp>
 
 #include "courier.hpp"
-#include "descriptor.hpp"
+#include "oast/fd.hpp"
+#include "oast/wake_fd.hpp"
 #include "shared.hpp"
 
 namespace oast::kernel {
@@ -24,8 +25,7 @@ class Control {
  public:
   /// Starts the thread, on which `on_interrupt`, unless empty, is called once for each request that
   /// was interrupted.
-  Control(Shared& shared, zmq::socket_t socket, Descriptor launcher,
-          std::function<void()> on_interrupt);
+  Control(Shared& shared, zmq::socket_t socket, Fd launcher, std::function<void()> on_interrupt);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -64,8 +64,8 @@ class Control {
 
   Shared& shared_;
   const std::function<void()> on_interrupt_;
-  const Descriptor launcher_;
-  const Descriptor wake_;
+  const Fd launcher_;
+  const wire::WakeFd wake_;
 
   // Touched by the thread only.
   zmq::socket_t socket_;

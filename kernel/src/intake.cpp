@@ -62,7 +62,7 @@ std::size_t Intake::size() const {
 int Intake::fd() {
   const std::lock_guard lock(mutex_);
   if (fd_.get() >= 0) return fd_.get();
-  fd_ = Descriptor(::eventfd(waiting_ ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC));
+  fd_ = Fd(::eventfd(waiting_ ? 1 : 0, EFD_NONBLOCK | EFD_CLOEXEC));
   if (fd_.get() < 0) throw std::system_error(errno, std::generic_category(), "eventfd");
   return fd_.get();
 }

@@ -10,8 +10,8 @@
 
 #include "asker.hpp"
 #include "bell.hpp"
-#include "descriptor.hpp"
 #include "interrupt_gate.hpp"
+#include "oast/fd.hpp"
 #include "oast/frames.hpp"
 
 namespace oast::kernel {
@@ -78,7 +78,7 @@ class Intake {
   std::deque<Request> queue_;
   std::deque<Request> queries_;                  // when they are kept separate
   Bell* bell_ = nullptr;                         // then
-  Descriptor fd_;                                // once somebody asked for it
+  Fd fd_;                                        // once somebody asked for it
   std::uint64_t received_ = 0;                   // Evals and Calls
   std::unordered_set<std::uint64_t> cancelled_;  // of those to come
   std::atomic<bool> waiting_ = false;            // !queue_.empty() || closed_

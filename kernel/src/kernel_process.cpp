@@ -28,9 +28,9 @@ std::optional<Clock::time_point> deadline_of(std::optional<std::chrono::millisec
 
 }  // namespace
 
-Descriptor take_stdin() {
-  Descriptor launcher(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
-  const Descriptor null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+Fd take_stdin() {
+  Fd launcher(::fcntl(STDIN_FILENO, F_DUPFD_CLOEXEC, STDERR_FILENO + 1));
+  const Fd null(::open("/dev/null", O_RDONLY | O_CLOEXEC));
   if (launcher.get() < 0 || null.get() < 0 || ::dup2(null.get(), STDIN_FILENO) < 0)
     throw std::system_error(errno, std::generic_category(), "cannot take stdin over");
   return launcher;
@@ -51,7 +51,7 @@ KernelProcess::~KernelProcess() {
   forget_last_words();
 }
 
-void KernelProcess::connect(const LaunchDetails& details, Descriptor launcher) {
+void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
   const SignalsBlocked for_threads_of_zeromq;
   wire::HelloT hello;
   hello.role = wire::Role::kernel;

@@ -9,9 +9,9 @@
 #include <zmq.hpp>
 
 #include "control.hpp"
-#include "descriptor.hpp"
 #include "dispatcher.hpp"
 #include "launch_details.hpp"
+#include "oast/fd.hpp"
 #include "services.hpp"
 #include "shared.hpp"
 
@@ -19,7 +19,7 @@ namespace oast::kernel {
 
 /// Stdin for this process alone: what runs in it, and its children, read nothing. Returns what it
 /// was. Throws std::system_error.
-Descriptor take_stdin();
+Fd take_stdin();
 
 /// The parts of the runtime, put together. What pulls requests out of it and answers them is
 /// `run_kernel` or, behind the C ABI, another language; both on the engine's thread, which is the
@@ -43,7 +43,7 @@ class KernelProcess {
   KernelProcess& operator=(const KernelProcess&) = delete;
 
   /// Registers. Blocks, at most 30 s. Throws Error.
-  void connect(const LaunchDetails& details, Descriptor launcher);
+  void connect(const LaunchDetails& details, Fd launcher);
 
   RuntimeServices& services() { return services_; }
   Shared& shared() { return shared_; }

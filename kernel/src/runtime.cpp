@@ -27,7 +27,7 @@ class Interruptible {
 
 int run_kernel(const std::function<std::unique_ptr<Engine>(Services&)>& make_engine) try {
   const LaunchDetails details = read_launch_details(STDIN_FILENO);
-  Descriptor launcher = take_stdin();
+  Fd launcher = take_stdin();
   KernelProcess process({});
   // Before the broker hears of this kernel: what is registered can work.
   const auto engine = make_engine(process.services());

@@ -9,12 +9,12 @@
 #include <charconv>
 #include <string_view>
 
-#include "descriptor.hpp"
+#include "oast/fd.hpp"
 
 namespace oast::kernel {
 
 std::uint64_t resident_bytes() {
-  const Descriptor statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
+  const Fd statm(::open("/proc/self/statm", O_RDONLY | O_CLOEXEC));
   std::array<char, 128> line{};
   const ssize_t got = statm.get() < 0 ? -1 : ::read(statm.get(), line.data(), line.size());
   if (got <= 0) return 0;

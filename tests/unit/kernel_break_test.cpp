@@ -121,7 +121,8 @@ TEST_CASE("P10: of ten thousand racing requests only those are interrupted that 
       if (answer.is_result()) {
         const bool named = state != states.end();
         CHECK_FALSE((named && state->second == State::cancelled));
-        // A signal may come after the code's last look at it: then the code saw it, and ended as it was.
+        // A signal may come after the code's last look at it: then the code saw it, and ended as it
+        // was.
         const bool signalled = named && state->second == State::signalled;
         CHECK((answer.value() == Value("tick") || (signalled && answer.value() == Value("late"))));
         ++survived;

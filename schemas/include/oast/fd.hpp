@@ -5,8 +5,9 @@
 
 #include <utility>
 
-namespace oast::broker {
+namespace oast {
 
+/// Owns one file descriptor, or none (-1).
 class Fd {
  public:
   Fd() = default;
@@ -31,4 +32,4 @@ class Fd {
   int fd_ = -1;
 };
 
-}  // namespace oast::broker
+}  // namespace oast
