@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows when functions or fields are added; the library's file name changes when one is removed. */
-#define OAST_ABI 1
+#define OAST_ABI 2
 #define OAST_API __attribute__((visibility("default")))
 
 typedef struct oast_broker oast_broker;   /* a connection to a broker, embedded or a daemon */
@@ -59,6 +59,19 @@ OAST_API const oast_failure* oast_error(void);
 
 /* "remote_exception", "kernel_died", ...; "ok". Does not block. */
 OAST_API const char* oast_status_name(uint32_t status);
+
+/* ---- Ctrl-C, for languages whose signal handlers run only between calls ---- */
+
+/* Functions that wait for an answer on this thread call `interrupted` every 50 ms meanwhile; once
+ * it gives another number than 0 they end at once: with OAST_INTERRUPTED those that give a status,
+ * early those that free. NULL, as in the beginning: they wait to the end.
+ *
+ * What such a function had asked for: a start is taken back and leaves no kernel; what blocks for a
+ * request or a channel (oast_fetch, oast_worker_channel, oast_complete, ...) cancels it; all else,
+ * such as a stop, goes on unseen and may be asked again. A future is left alone. Does not block. */
+OAST_API void oast_set_interrupt_check(int (*interrupted)(void));
+/* 1 when a function of this thread ended so since this was called last. Does not block. */
+OAST_API int oast_was_interrupted(void);
 
 /* ---- Callbacks ---- */
 

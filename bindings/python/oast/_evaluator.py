@@ -64,8 +64,8 @@ class _Options:
 class RemoteChannel:
     """A bounded queue of values that lives in a worker. Thread-safe. It ends with its worker."""
 
-    def __init__(self, pointer: int, trust: bool) -> None:
-        self._handle = Handle(pointer, "oast_channel_free", "channel")
+    def __init__(self, handle: Handle, trust: bool) -> None:
+        self._handle = handle
         self._trust = trust
 
     def put_async(self, value: object) -> Future:
@@ -183,14 +183,14 @@ class Evaluator:
         self._ask(_library.NOTHING, *asked, "", self._options, None)
 
     def worker_channel(self, code: str, *, timeout: Optional[float] = None) -> RemoteChannel:
-        """Evaluates code whose value is a channel. Blocks, and Ctrl-C does not end that: give a
-        `timeout` in seconds to code that may take long."""
+        """Evaluates code whose value is a channel. Blocks, at most `timeout` seconds."""
         data = code.encode()
         with self._handle as worker:
-            pointer = made(
-                lib.oast_worker_channel, worker, _library.text_of(data), milliseconds(timeout)
+            channel = Handle(
+                "oast_channel_free", "channel", lib.oast_worker_channel, worker,
+                _library.text_of(data), milliseconds(timeout),
             )
-        return RemoteChannel(pointer, self._trust)
+        return RemoteChannel(channel, self._trust)
 
     def with_options(self: E_, **options: Any) -> E_:
         """The same worker, with other options for what is asked through the result:
@@ -235,7 +235,9 @@ class Evaluator:
         if self._handle.closed:
             return False
         with self._handle as worker:
-            return bool(lib.oast_isrunning(worker))
+            running = bool(lib.oast_isrunning(worker))
+        _library.raise_if_interrupted()
+        return running
 
     def close(self) -> None:
         """Stops the worker, whatever runs in it, within two seconds, unless it was detached or only
