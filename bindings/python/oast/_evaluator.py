@@ -11,7 +11,7 @@ from . import _library, _output, _structures
 from ._functions import Function, resolve
 from ._future import Future, wait_for, wait_or_take_back
 from ._handles import Handle
-from ._library import lib, made, milliseconds
+from ._library import lib, made, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
 from ._queue import queue
 from ._encode import Encoded
@@ -337,23 +337,23 @@ class Evaluator:
         blocking: int = 0,
     ) -> int:
         data = text.encode()
-        ask = _structures.Ask(
-            _ASK_SIZE, what, want, _library.text_of(data), lane=options.lane, blocking=blocking
-        )
+        ask = _structures.Ask(_ASK_SIZE, what, want, data, len(data))
         if source_name:
             name = source_name.encode()
-            ask.source_name = _library.text_of(name)
+            ask.source_name, ask.source_name_size = name, len(name)
+        ask.lane, ask.blocking = options.lane, blocking
         if values:
             encoded = Encoded(values, self._trust)
             ask.args, ask.args_count = encoded.nodes, len(values)
             ask.release, ask.release_context = _lend(encoded)
         if callbacks is not None:
             ask.callbacks = callbacks
+        submit = lib.oast_submit if values else quick.oast_submit  # values may be large
         with self._handle as worker:
             if want == _library.NOTHING:
-                _library.check(lib.oast_submit(worker, ctypes.byref(ask), None))
+                _library.check(submit(worker, ctypes.byref(ask), None))
                 return 0
-            return made(lib.oast_submit, worker, ctypes.byref(ask))
+            return made(submit, worker, ctypes.byref(ask))
 
 
 _ASK_SIZE = ctypes.sizeof(_structures.Ask)

@@ -125,13 +125,13 @@ def _places() -> Iterator[str]:
         yield found
 
 
-def _load() -> ctypes.CDLL:
+def _find() -> str:
     tried = []
     for place in _places():
         if os.path.sep in place and not os.path.exists(place):
             tried.append(place)
             continue
-        return ctypes.CDLL(place)
+        return place
     raise ImportError(
         "liboast.so.1 was not found; set OAST_LIBRARY to its path. Tried " + ", ".join(tried)
     )
@@ -140,8 +140,7 @@ def _load() -> ctypes.CDLL:
 class _Functions:
     """The functions of the library, by name."""
 
-    def __init__(self) -> None:
-        library = _load()
+    def __init__(self, library: ctypes.CDLL) -> None:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(library, name)
             function.restype = result
@@ -173,8 +172,13 @@ def _refuse(*_arguments: object) -> NoReturn:
     )
 
 
-lib: Any = _Functions()
+_place = _find()
+lib: Any = _Functions(ctypes.CDLL(_place))
+# Keeps the GIL, for what is quick and done for each request: a thread that lets go of the GIL gets it
+# back only when the others do.
+quick: Any = _Functions(ctypes.PyDLL(_place))
 os.register_at_fork(after_in_child=lib.forget)
+os.register_at_fork(after_in_child=quick.forget)
 
 # Python's signal handlers run only between calls to C. So functions that block there look whether
 # SIGINT came: by this one, which runs no bytecode, in which the handler would raise too early.
