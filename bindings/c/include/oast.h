@@ -218,7 +218,8 @@ OAST_API uint64_t oast_broker_self(const oast_broker* broker);
  * list: every kernel that lives, and those that died in the last minute. */
 OAST_API oast_status oast_broker_list(oast_broker* broker, const oast_kernel_info** kernels,
                                       size_t* count);
-/* By name, or by id when the text is a number. OAST_NOT_FOUND. */
+/* By name, or by id when the text is a number; by id also one that died in the last minute.
+ * OAST_NOT_FOUND. */
 OAST_API oast_status oast_broker_find(oast_broker* broker, const char* name_or_id,
                                       const oast_kernel_info** kernel);
 OAST_API oast_status oast_broker_specs(oast_broker* broker, const oast_spec_info** specs,
@@ -294,7 +295,8 @@ typedef struct oast_start_options {
 OAST_API oast_status oast_worker_start(const char* spec, const oast_start_options* options,
                                        oast_worker** worker);
 /* A worker of a kernel that runs already, of whatever host, by name, or by id when the text is a
- * number. It does not own the kernel. Blocks. OAST_NOT_FOUND. `callbacks` may be NULL. */
+ * number. It does not own the kernel. Blocks. OAST_NOT_FOUND, OAST_KERNEL_DIED. `callbacks` may be
+ * NULL. */
 OAST_API oast_status oast_worker_attach(oast_broker* broker, const char* name_or_id,
                                         const oast_callbacks* callbacks, oast_worker** worker);
 /* A Lua engine on a thread of this process, for tests; nothing isolates it. It has no id, info or

@@ -126,13 +126,14 @@ Worker& Worker::operator=(Worker&& other) noexcept {
 }
 
 Worker Broker::attach(KernelId kernel, AttachOptions options) const {
-  return Worker(std::make_shared<Worker::Impl>(*this, find(kernel), std::move(options.on_output),
-                                               std::move(options.on_input)));
+  return attach(std::to_string(kernel.value), std::move(options));
 }
 
 Worker Broker::attach(std::string_view name_or_id, AttachOptions options) const {
-  return Worker(std::make_shared<Worker::Impl>(
-      *this, find(name_or_id), std::move(options.on_output), std::move(options.on_input)));
+  const KernelInfo kernel = find(name_or_id);
+  require_alive(kernel);
+  return Worker(std::make_shared<Worker::Impl>(*this, kernel, std::move(options.on_output),
+                                               std::move(options.on_input)));
 }
 
 void Worker::end() noexcept {

@@ -138,7 +138,8 @@ class Broker:
         monitor_stdout: bool = True,
         monitor_stderr: bool = True,
     ) -> "Worker":
-        """A Worker of a kernel that runs already, of whatever host. It does not own the kernel."""
+        """A Worker of a kernel that runs already, of whatever host. It does not own the kernel.
+        Raises NotFoundError, or TerminatedWorkerException when it died in the last minute."""
         from ._worker import Worker
 
         name = kernel if isinstance(kernel, str) else str(self._id(kernel))
@@ -156,7 +157,8 @@ class Broker:
         return [read_kernel(views[i]) for i in range(count.value)]
 
     def find(self, kernel: "Kernel") -> KernelInfo:
-        """A kernel that lives, or died in the last minute. Raises NotFoundError."""
+        """A kernel that lives, or, unless asked for by name, died in the last minute. Raises
+        NotFoundError."""
         name = kernel if isinstance(kernel, str) else str(self._id(kernel))
         view = ctypes.POINTER(_structures.KernelView)()
         with self._handle as broker:

@@ -153,8 +153,8 @@ class Worker(Evaluator):
                 raise
         try:
             return self._broker.find(self._id).death
-        except Error as error:  # none: it died long ago, or the broker is gone too
-            return error.failure.death
+        except Error:  # it died long ago, or the broker is gone too
+            return None
 
     def __repr__(self) -> str:
         return f"<oast.Worker {self._name}, id {self._id}>"
