@@ -174,7 +174,7 @@ def _refuse(*_arguments: object) -> NoReturn:
 
 _place = _find()
 lib: Any = _Functions(ctypes.CDLL(_place))
-# Keeps the GIL, for what is quick and done for each request: a thread that lets go of the GIL gets it
+# Keeps the GIL, for what is quick and done for each request: a thread that lets go of it gets it
 # back only when the others do.
 quick: Any = _Functions(ctypes.PyDLL(_place))
 os.register_at_fork(after_in_child=lib.forget)
