@@ -5,11 +5,11 @@
 namespace {
 
 thread_local int (*the_check)(void) = nullptr;
-thread_local bool interrupted = false;
+thread_local bool was_interrupted = false;
 
 bool check() {
   if (the_check() == 0) return false;
-  interrupted = true;
+  was_interrupted = true;
   return true;
 }
 
@@ -23,8 +23,8 @@ void oast_set_interrupt_check(int (*interrupted)(void)) {
 }
 
 int oast_was_interrupted(void) {
-  const bool was = interrupted;
-  interrupted = false;
+  const bool was = was_interrupted;
+  was_interrupted = false;
   return was ? 1 : 0;
 }
 }
