@@ -128,11 +128,8 @@ void ControlDesk::serve(Peer& host, const Asker& asker, const wire::Message& mes
       return stop(asker, *message.body_as_Stop());
     case Body::Signal:
       return signal(asker, *message.body_as_Signal());
-    case Body::Interrupt: {
-      wire::InterruptT request;
-      message.body_as_Interrupt()->UnPackTo(&request);
-      return interrupts_.ask(asker, require_kernel(request.kernel), request);
-    }
+    case Body::Interrupt:
+      return interrupt(asker, *message.body_as_Interrupt());
     case Body::List:
       return list(asker);
     case Body::ListSpecs:
@@ -151,13 +148,26 @@ void ControlDesk::start(const Asker& asker, const wire::Start& body) {
   supervisor_.start(asker, KernelId{peers_.next_id().value}, request);
 }
 
+void ControlDesk::interrupt(const Asker& asker, const wire::Interrupt& body) {
+  wire::InterruptT request;
+  body.UnPackTo(&request);
+  if (request.kernel != 0) return interrupts_.ask(asker, require_kernel(request.kernel), request);
+  // Of a Start there is no kernel to name yet.
+  wire::InterruptedT answer;
+  answer.request = request.request;
+  answer.host = asker.host.value;
+  answer.outcome = supervisor_.take_back({asker.host, RequestId{request.request}})
+                       ? wire::InterruptOutcome::cancelled
+                       : wire::InterruptOutcome::already_finished;
+  mail_.answer(asker, answer);
+}
+
 void ControlDesk::attach(const Asker& asker, const wire::Attach& body) {
   const std::string name = str(body.name());
   const Kernel* kernel =
       body.kernel() != 0 ? &require_kernel(body.kernel()) : kernels_.by_name(name);
   if (kernel == nullptr)
     throw Error(FailureKind::not_found, "no kernel named '" + name + "' on this broker");
-  if (!kernel->alive()) raise(died(*kernel));
   wire::KernelT answer;
   answer.info = std::make_unique<wire::KernelInfoT>(describe(*kernel, loop_.now()));
   mail_.answer(asker, answer);

@@ -38,6 +38,7 @@ class ControlDesk {
   Kernel& require_kernel(std::uint64_t id) const;
 
   void start(const Asker& asker, const wire::Start& body);
+  void interrupt(const Asker& asker, const wire::Interrupt& body);
   void attach(const Asker& asker, const wire::Attach& body);
   void stop(const Asker& asker, const wire::Stop& body);
   void signal(const Asker& asker, const wire::Signal& body);

@@ -22,6 +22,8 @@ namespace oast::broker {
 struct Asker {
   PeerId host;
   RequestId request;
+
+  bool operator==(const Asker&) const = default;
 };
 
 /// The last lines of what a process wrote, at most 4 KiB.

@@ -119,6 +119,16 @@ void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& requ
   events_.changed(added);
 }
 
+bool Supervisor::take_back(const Asker& starter) {
+  bool found = false;
+  kernels_.each([&](Kernel& kernel) {
+    if (kernel.starter != starter) return;
+    found = true;
+    kill(kernel, DeathCause::stopped, "its start was interrupted");
+  });
+  return found;
+}
+
 void Supervisor::launch(Kernel& kernel, const LaunchPlan& plan) {
   kernel.process = launcher_->launch(plan);
   kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { ended(kernel); });

@@ -31,6 +31,8 @@ class Supervisor {
 
   /// Answers `asker` when the kernel has registered, or why it did not.
   void start(const Asker& asker, KernelId id, const wire::StartT& request);
+  /// Ends the kernel that this Start is about to make; false when it has registered or died.
+  bool take_back(const Asker& starter);
   /// The kernel is on control; its state stays `starting` until it joined data.
   void hello(Kernel& kernel, int pid);
   void registered(Kernel& kernel);

@@ -17,6 +17,7 @@ namespace oast::wire {
 namespace {
 
 using Clock = std::chrono::steady_clock;
+constexpr std::chrono::milliseconds kSlice{50};
 constexpr std::string_view kIpc = "ipc://";
 
 /// libzmq would dial a dead ipc endpoint again and again; a plain connect says at once that nobody
@@ -50,7 +51,8 @@ zmq::socket_t connect(zmq::context_t& context, const std::string& endpoint) {
 }
 
 /// Waits for one message; throws what a Failure says.
-Packet await(zmq::socket_t& socket, Clock::time_point deadline) {
+Packet await(zmq::socket_t& socket, Clock::time_point deadline,
+             const std::function<void()>& while_waiting) {
   std::size_t malformed = 0;
   for (;;) {
     if (auto got = receive(socket, Limits{}, malformed)) {
@@ -63,14 +65,17 @@ Packet await(zmq::socket_t& socket, Clock::time_point deadline) {
       throw Error(oast::FailureKind::disconnected,
                   "the broker did not answer the handshake in time");
     zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-    if (::zmq_poll(&item, 1, left.count()) < 0 && errno != EINTR) throw zmq::error_t();
+    if (::zmq_poll(&item, 1, std::min(left, kSlice).count()) < 0 && errno != EINTR)
+      throw zmq::error_t();
+    if (while_waiting) while_waiting();
   }
 }
 
 }  // namespace
 
 Connection dial(zmq::context_t& context, const std::string& control, const std::string& data,
-                HelloT hello, std::chrono::milliseconds timeout) {
+                HelloT hello, std::chrono::milliseconds timeout,
+                const std::function<void()>& while_waiting) {
   const auto deadline = Clock::now() + timeout;
   require_listener(control);
   Connection result{.control = connect(context, control), .data = connect(context, data)};
@@ -79,7 +84,7 @@ Connection dial(zmq::context_t& context, const std::string& control, const std::
   hello.version_max = kVersion;
   Packet first = pack(RequestId{}, hello);
   send(result.control, PeerId{}, first);
-  const Packet answer = await(result.control, deadline);
+  const Packet answer = await(result.control, deadline, while_waiting);
   const auto* welcome = answer.root().body_as_Welcome();
   if (welcome == nullptr)
     throw Error(oast::FailureKind::incompatible,
@@ -97,7 +102,7 @@ Connection dial(zmq::context_t& context, const std::string& control, const std::
     join.ticket.assign(welcome->ticket()->begin(), welcome->ticket()->end());
   Packet second = pack(RequestId{}, join);
   send(result.data, PeerId{}, second);
-  const Packet joined = await(result.data, deadline);
+  const Packet joined = await(result.data, deadline, while_waiting);
   if (joined.root().body_as_Joined() == nullptr)
     throw Error(oast::FailureKind::incompatible, "the broker answered Join with something unknown");
   return result;

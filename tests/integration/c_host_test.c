@@ -394,6 +394,34 @@ static void a_broker_lists_watches_and_ends_kernels(void) {
   oast_broker_free(broker);
 }
 
+static int yes(void) { return 1; }
+
+static void an_interrupt_check_ends_what_blocks(oast_worker* w) {
+  const oast_ask endless = oast_make_ask(OAST_EVAL, OAST_WANT_DONE, "while true do end");
+  const oast_completions* completions;
+  oast_channel* channel;
+  oast_future* future;
+  CHECK(!oast_was_interrupted());
+  OK(oast_submit(w, &endless, &future));
+  oast_set_interrupt_check(yes);
+  CHECK(oast_future_get(future, -1, NULL) == OAST_INTERRUPTED);
+  CHECK(!oast_future_ready(future));
+  CHECK(oast_was_interrupted() && !oast_was_interrupted());
+  CHECK(oast_complete(w, text("x"), 1, &completions) == OAST_INTERRUPTED);
+  OK(oast_future_cancel(future));
+  oast_future_free(future);
+  CHECK(oast_fetch(w, &endless, NULL, NULL) == OAST_INTERRUPTED);
+  CHECK(oast_worker_channel(w, text("while true do end"), 0, &channel) == OAST_INTERRUPTED);
+  oast_set_interrupt_check(NULL);
+  CHECK(oast_was_interrupted());
+  OK(oast_worker_channel(w, text("return oast.channel(1)"), kGenerousMs, &channel));
+  oast_set_interrupt_check(yes);
+  CHECK(oast_channel_take(channel, -1, &future, NULL) == OAST_INTERRUPTED);
+  oast_set_interrupt_check(NULL);
+  CHECK(oast_was_interrupted());
+  oast_channel_free(channel);
+}
+
 static void a_worker_in_this_process_does_the_same(void) {
   oast_worker* w;
   const oast_kernel_info* info;
@@ -434,6 +462,7 @@ int main(void) {
   options.callbacks.release = forget;
   OK(oast_worker_start("lua", &options, &w));
   an_eval_gives_its_value(w);
+  an_interrupt_check_ends_what_blocks(w);
   a_call_takes_several_values(w);
   an_error_says_what_and_where(w);
   lent_memory_is_released_and_results_are_not_copied(w);

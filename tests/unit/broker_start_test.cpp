@@ -67,6 +67,36 @@ TEST_CASE("A start that never registers fails by its deadline and leaves no proc
   CHECK(::kill(pid, 0) == -1);
 }
 
+TEST_CASE("An interrupt of a start kills its kernel; one that comes too late does nothing") {
+  BrokerFixture f({spec("mute", {"/bin/sh", "-c", "echo $$ > pid; exec sleep 1000"})});
+  auto host = f.host();
+  auto other = f.host();
+  auto message = start("mute");
+  message.cwd = f.scratch.path();
+  send(host.control, PeerId{}, 1, message);
+  pid_t pid = 0;
+  while (pid == 0) std::ifstream(f.scratch.path() / "pid") >> pid;
+  wire::InterruptT interrupt;
+  interrupt.request = 1;
+  const auto outcome_of = [&](wire::Connection& asker, std::uint64_t id) {
+    send(asker.control, PeerId{}, id, interrupt);
+    const auto answer = next_answer(asker.control);
+    const auto* interrupted = answer.packet.root().body_as_Interrupted();
+    REQUIRE(interrupted != nullptr);
+    CHECK(answer.packet.root().id() == id);
+    return interrupted->outcome();
+  };
+  CHECK(outcome_of(other, 2) == wire::InterruptOutcome::already_finished);  // not its own
+  CHECK(outcome_of(host, 2) == wire::InterruptOutcome::cancelled);
+  const auto answer = next_answer(host.control);
+  CHECK(answer.packet.root().id() == 1);
+  const Failure why = failure_of(answer);
+  CHECK(why.kind == oast::FailureKind::kernel_died);
+  CHECK(why.message.find("its start was interrupted") != std::string::npos);
+  CHECK(::kill(pid, 0) == -1);
+  CHECK(outcome_of(host, 3) == wire::InterruptOutcome::already_finished);
+}
+
 TEST_CASE("Start refuses what it cannot do, and says what would be right") {
   BrokerFixture f;
   auto host = f.host();

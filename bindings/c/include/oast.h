@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows when functions or fields are added; the library's file name changes when one is removed. */
-#define OAST_ABI 1
+#define OAST_ABI 2
 #define OAST_API __attribute__((visibility("default")))
 
 typedef struct oast_broker oast_broker;   /* a connection to a broker, embedded or a daemon */
@@ -59,6 +59,19 @@ OAST_API const oast_failure* oast_error(void);
 
 /* "remote_exception", "kernel_died", ...; "ok". Does not block. */
 OAST_API const char* oast_status_name(uint32_t status);
+
+/* ---- Ctrl-C, for languages whose signal handlers run only between calls ---- */
+
+/* Functions that wait for an answer on this thread call `interrupted` every 50 ms meanwhile; once
+ * it gives another number than 0 they end at once: with OAST_INTERRUPTED those that give a status,
+ * early those that free. NULL, as in the beginning: they wait to the end.
+ *
+ * What such a function had asked for: a start is taken back and leaves no kernel; what blocks for a
+ * request or a channel (oast_fetch, oast_worker_channel, oast_complete, ...) cancels it; all else,
+ * such as a stop, goes on unseen and may be asked again. A future is left alone. Does not block. */
+OAST_API void oast_set_interrupt_check(int (*interrupted)(void));
+/* 1 when a function of this thread ended so since this was called last. Does not block. */
+OAST_API int oast_was_interrupted(void);
 
 /* ---- Callbacks ---- */
 
@@ -206,7 +219,8 @@ OAST_API uint64_t oast_broker_self(const oast_broker* broker);
  * list: every kernel that lives, and those that died in the last minute. */
 OAST_API oast_status oast_broker_list(oast_broker* broker, const oast_kernel_info** kernels,
                                       size_t* count);
-/* By name, or by id when the text is a number. OAST_NOT_FOUND. */
+/* By name, or by id when the text is a number; by id also one that died in the last minute.
+ * OAST_NOT_FOUND. */
 OAST_API oast_status oast_broker_find(oast_broker* broker, const char* name_or_id,
                                       const oast_kernel_info** kernel);
 OAST_API oast_status oast_broker_specs(oast_broker* broker, const oast_spec_info** specs,
@@ -282,7 +296,8 @@ typedef struct oast_start_options {
 OAST_API oast_status oast_worker_start(const char* spec, const oast_start_options* options,
                                        oast_worker** worker);
 /* A worker of a kernel that runs already, of whatever host, by name, or by id when the text is a
- * number. It does not own the kernel. Blocks. OAST_NOT_FOUND. `callbacks` may be NULL. */
+ * number. It does not own the kernel. Blocks. OAST_NOT_FOUND, OAST_KERNEL_DIED. `callbacks` may be
+ * NULL. */
 OAST_API oast_status oast_worker_attach(oast_broker* broker, const char* name_or_id,
                                         const oast_callbacks* callbacks, oast_worker** worker);
 /* A Lua engine on a thread of this process, for tests; nothing isolates it. It has no id, info or

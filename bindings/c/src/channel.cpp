@@ -9,10 +9,14 @@ namespace {
 
 /// Waits for a put or take, and takes it back when the time is over first.
 void finish(const std::shared_ptr<oast::detail::Pending>& pending, std::int64_t timeout_ms) {
-  const bool in_time = oast::c::wait(*pending, timeout_ms);
-  if (!in_time) {
-    pending->cancel();
+  bool in_time = false;
+  try {
+    in_time = oast::c::wait(*pending, timeout_ms);
+    if (!in_time) pending->cancel();
     oast::c::wait(*pending, -1);
+  } catch (const oast::Error&) {  // the interrupt check's
+    pending->cancel();
+    throw;
   }
   try {
     static_cast<void>(pending->value());

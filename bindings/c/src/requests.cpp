@@ -76,11 +76,14 @@ oast_status oast_fetch(oast_worker* worker, const oast_ask* ask, oast_future** f
     request.blocking = true;
     const auto pending =
         need(worker, "the worker").evaluator->submit(request, asked.options()).pending();
-    if (!oast::c::wait(*pending, asked.timeout_ms())) {
+    try {
+      if (!oast::c::wait(*pending, asked.timeout_ms()))
+        throw Error(FailureKind::timeout, "no answer after " + std::to_string(asked.timeout_ms()) +
+                                              " ms; it was cancelled");
+    } catch (const Error&) {
       pending->cancel();
       pending->mute();  // its callbacks may refer to what the caller is about to leave
-      throw Error(FailureKind::timeout, "no answer after " + std::to_string(asked.timeout_ms()) +
-                                            " ms; it was cancelled");
+      throw;
     }
     auto answer = std::make_unique<oast_future>(pending);
     status = answer->finish();

@@ -44,6 +44,16 @@ std::string_view to_string(KernelState state) {
   return index < kNames.size() ? kNames[index] : "unknown";
 }
 
+void require_alive(const KernelInfo& kernel) {
+  if (!kernel.death) return;
+  raise({.kind = FailureKind::kernel_died,
+         .message = "kernel " + std::to_string(kernel.id.value) + " (" + kernel.name +
+                    ") died: " + kernel.death->explanation,
+         .type = {},
+         .traceback = {},
+         .death = *kernel.death});
+}
+
 std::filesystem::path runtime_root() { return broker::runtime_root(); }
 
 std::shared_ptr<Broker::Impl> Broker::Impl::make(std::shared_ptr<Link> link) {

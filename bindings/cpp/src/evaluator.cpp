@@ -18,11 +18,17 @@ Value Evaluator::fetch(Request request, EvalOptions options) {
   const auto timeout = options.timeout;
   request.blocking = true;
   Future<Value> answer = submit(request, std::move(options));
-  if (timeout && !answer.wait_for(*timeout)) {
+  try {
+    if (!timeout) {
+      answer.wait();
+    } else if (!answer.wait_for(*timeout)) {
+      throw Error(FailureKind::timeout,
+                  "no answer after " + std::to_string(timeout->count()) + " ms; it was cancelled");
+    }
+  } catch (const Error&) {
     answer.cancel();
     answer.pending()->mute();  // its callbacks may refer to what the caller is about to leave
-    throw Error(FailureKind::timeout,
-                "no answer after " + std::to_string(timeout->count()) + " ms; it was cancelled");
+    throw;
   }
   return answer.take();
 }

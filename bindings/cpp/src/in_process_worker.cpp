@@ -1,5 +1,9 @@
 #include "oast/in_process_worker.hpp"
 
+#include <memory>
+#include <optional>
+#include <string>
+#include <type_traits>
 #include <utility>
 
 #include "local_engine.hpp"
@@ -7,6 +11,19 @@
 namespace oast {
 
 using detail::LocalEngine;
+
+namespace {
+
+/// What `ask(engine)` gives on the engine's thread. It may not refer to anything of the caller, who
+/// may be interrupted and leave before it has run.
+template <class Ask>
+auto ask_engine(LocalEngine& engine, Ask ask) {
+  const auto result = std::make_shared<std::invoke_result_t<Ask&, kernel::Engine&>>();
+  engine.perform([result, ask](kernel::Engine& inner) { *result = ask(inner); });
+  return std::move(*result);
+}
+
+}  // namespace
 
 struct InProcessWorker::Impl {
   std::shared_ptr<LocalEngine> engine;
@@ -42,30 +59,24 @@ void InProcessWorker::stop(StopOptions /*options*/) { impl_->engine->stop(); }
 bool InProcessWorker::isrunning() const { return impl_->engine->running(); }
 
 Completions InProcessWorker::complete(std::string_view code, std::size_t cursor) {
-  Completions result;
-  impl_->engine->perform([&](kernel::Engine& engine) {
-    auto found = engine.complete(code, static_cast<std::uint32_t>(cursor));
-    result = {std::move(found.matches), found.start, found.end};
+  return ask_engine(*impl_->engine, [=, text = std::string(code)](kernel::Engine& engine) {
+    auto found = engine.complete(text, static_cast<std::uint32_t>(cursor));
+    return Completions{std::move(found.matches), found.start, found.end};
   });
-  return result;
 }
 
 std::optional<std::string> InProcessWorker::inspect(std::string_view code, std::size_t cursor,
                                                     int detail) {
-  std::optional<std::string> result;
-  impl_->engine->perform([&](kernel::Engine& engine) {
-    result = engine.inspect(code, static_cast<std::uint32_t>(cursor), detail);
+  return ask_engine(*impl_->engine, [=, text = std::string(code)](kernel::Engine& engine) {
+    return engine.inspect(text, static_cast<std::uint32_t>(cursor), detail);
   });
-  return result;
 }
 
 Completeness InProcessWorker::is_complete(std::string_view code) {
-  Completeness result;
-  impl_->engine->perform([&](kernel::Engine& engine) {
-    auto found = engine.is_complete(code);
-    result = {static_cast<CodeStatus>(found.status), std::move(found.indent)};
+  return ask_engine(*impl_->engine, [text = std::string(code)](kernel::Engine& engine) {
+    auto found = engine.is_complete(text);
+    return Completeness{static_cast<CodeStatus>(found.status), std::move(found.indent)};
   });
-  return result;
 }
 
 std::shared_ptr<detail::ChannelHome> InProcessWorker::channels() { return impl_->engine; }

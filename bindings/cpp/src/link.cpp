@@ -6,6 +6,7 @@
 #include <iterator>
 #include <system_error>
 
+#include "interruptible.hpp"
 #include "messages.hpp"
 #include "thread.hpp"
 
@@ -63,7 +64,8 @@ wire::SharedSocket::Poll data_poll(const BrokerHome& home) {
 }  // namespace
 
 std::shared_ptr<Link> Link::open(BrokerHome home, const std::string& name, milliseconds timeout) {
-  auto connection = wire::dial(home.context(), home.control, home.data, hello(home, name), timeout);
+  auto connection = wire::dial(home.context(), home.control, home.data, hello(home, name), timeout,
+                               throw_if_interrupted);
   std::shared_ptr<Link> link(new Link(std::move(home), std::move(connection)));  // NOLINT
   link->start();
   return link;
@@ -141,14 +143,16 @@ Future<Value> Link::submit(const std::shared_ptr<KernelState>& kernel,
 }
 
 bool Link::wait(const Request& request, std::optional<Clock::time_point> deadline) {
-  bool ready = data_.wait([&request] { return request.ready(); }, deadline);
-  // A closed socket ends waits a moment before whoever ends the request is through.
-  while (!ready && !(deadline && Clock::now() >= *deadline)) {
-    std::this_thread::yield();
-    ready = request.ready();
-  }
-  if (haste_ > 0) data_.notify();  // others depend on what this thread received so far
-  return ready;
+  return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
+    bool ready = data_.wait([&request] { return request.ready(); }, until);
+    // A closed socket ends waits a moment before whoever ends the request is through.
+    while (!ready && !(until && Clock::now() >= *until)) {
+      std::this_thread::yield();
+      ready = request.ready();
+    }
+    if (haste_ > 0) data_.notify();  // others depend on what this thread received so far
+    return ready;
+  });
 }
 
 void Link::begin_haste() {
@@ -177,6 +181,31 @@ void Link::interrupt(RequestId id, KernelId kernel, milliseconds patience) {
     control_.after(patience, [=, this] {
       if (requests_.contains(id)) interrupt(id, kernel, std::min(patience * 2, milliseconds(100)));
     });
+  });
+}
+
+std::shared_ptr<Request> Link::start_and_wait(const wire::StartT& asked) {
+  auto request = ask(asked);
+  try {
+    request->wait(std::nullopt);
+  } catch (const Error&) {
+    take_back(request);
+    throw;
+  }
+  static_cast<void>(request->value());
+  return request;
+}
+
+void Link::take_back(const std::shared_ptr<Request>& start) {
+  wire::InterruptT interrupt;
+  interrupt.request = start->id().value;
+  ask(interrupt);
+  // Where the kernel has registered meanwhile, nobody knows of it.
+  const std::weak_ptr<Request> weak = start;
+  start->Pending::then([=, this] {
+    const auto answered = weak.lock();
+    const auto* kernel = answered ? answered->find_reply<wire::Kernel>() : nullptr;
+    if (kernel != nullptr) ask(stop_request(read(*kernel).id, kLastStop));
   });
 }
 

@@ -80,6 +80,8 @@ class Link : public std::enable_shared_from_this<Link> {
   void attend() const {
     if (home_.embedded) home_.embedded->attend();
   }
+  /// The same for a Start. Ended by the interrupt check, it leaves no kernel behind.
+  std::shared_ptr<Request> start_and_wait(const wire::StartT& asked);
 
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
   void adopt(const std::shared_ptr<KernelState>& kernel);
@@ -110,6 +112,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_control(wire::Addressed&& message);
   void on_lost(const std::string& why);
   void end_all(const std::string& why);
+  void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
   std::vector<std::shared_ptr<KernelState>> adopted(PeerId kernel);
 

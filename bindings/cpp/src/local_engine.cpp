@@ -94,12 +94,17 @@ Future<Value> LocalEngine::submit(const Evaluator::Request& asked, EvalOptions o
 void LocalEngine::perform(std::function<void(kernel::Engine&)> task) {
   const auto request = make_request();
   enqueue({request,
-           [&task](kernel::Engine& engine) {
+           [task = std::move(task)](kernel::Engine& engine) {
              task(engine);
              return Value();
            },
            false});
-  request->wait(std::nullopt);
+  try {
+    request->wait(std::nullopt);
+  } catch (const Error&) {
+    request->cancel();
+    throw;
+  }
   static_cast<void>(request->value());
 }
 

@@ -1,15 +1,18 @@
 #include "local_request.hpp"
 
+#include "interruptible.hpp"
 #include "local_engine.hpp"
 
 namespace oast::detail {
 
 bool LocalRequest::wait(std::optional<Clock::time_point> deadline) {
-  std::unique_lock lock(mutex_);
   const auto done = [this] { return ready(); };
-  if (deadline) return ended_.wait_until(lock, *deadline, done);
-  ended_.wait(lock, done);
-  return true;
+  return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
+    std::unique_lock lock(mutex_);
+    if (until) return ended_.wait_until(lock, *until, done);
+    ended_.wait(lock, done);
+    return true;
+  });
 }
 
 void LocalRequest::cancel() {

@@ -15,8 +15,6 @@ namespace {
 
 using std::chrono::milliseconds;
 
-/// Of the kernel whose Worker is destroyed: quick enough not to be noticed in a program that ends.
-constexpr StopOptions kLastStop{milliseconds(500), milliseconds(500)};
 constexpr milliseconds kLastWait{2000};
 
 Broker or_default(const std::optional<Broker>& broker) {
@@ -76,7 +74,12 @@ struct Worker::Impl {
   template <class Object>
   std::shared_ptr<detail::Request> ask_kernel(const Object& object) const {
     auto request = link->ask_kernel(state, [&](RequestId id) { return wire::pack(id, object); });
-    request->wait(std::nullopt);
+    try {
+      request->wait(std::nullopt);
+    } catch (const Error&) {
+      request->cancel();
+      throw;
+    }
     return request;
   }
   /// Asks the broker to end the kernel, and blocks until it has.
@@ -104,7 +107,7 @@ struct Worker::Impl {
 
 Worker::Worker(std::string_view spec, StartOptions options) {
   Broker broker = or_default(options.broker);
-  const auto started = broker.impl_->link->ask_and_wait(detail::start_request(spec, options));
+  const auto started = broker.impl_->link->start_and_wait(detail::start_request(spec, options));
   impl_ = std::make_shared<Impl>(std::move(broker), detail::read(started->reply<wire::Kernel>()),
                                  std::move(options.on_output), std::move(options.on_input));
   impl_->owner = !options.detach;
@@ -125,21 +128,22 @@ Worker& Worker::operator=(Worker&& other) noexcept {
 }
 
 Worker Broker::attach(KernelId kernel, AttachOptions options) const {
-  return Worker(std::make_shared<Worker::Impl>(*this, find(kernel), std::move(options.on_output),
-                                               std::move(options.on_input)));
+  return attach(std::to_string(kernel.value), std::move(options));
 }
 
 Worker Broker::attach(std::string_view name_or_id, AttachOptions options) const {
-  return Worker(std::make_shared<Worker::Impl>(
-      *this, find(name_or_id), std::move(options.on_output), std::move(options.on_input)));
+  const KernelInfo kernel = find(name_or_id);
+  require_alive(kernel);
+  return Worker(std::make_shared<Worker::Impl>(*this, kernel, std::move(options.on_output),
+                                               std::move(options.on_input)));
 }
 
 void Worker::end() noexcept {
   if (!impl_) return;
   try {
     if (impl_->owner && !impl_->state->death()) {
-      const auto asked =
-          impl_->link->ask(detail::stop_request(impl_->state->id(), kLastStop), impl_->state);
+      const auto asked = impl_->link->ask(
+          detail::stop_request(impl_->state->id(), detail::kLastStop), impl_->state);
       if (!Link::in_callback()) asked->wait(Link::Clock::now() + kLastWait);
     }
   } catch (const std::exception&) {
@@ -184,7 +188,8 @@ bool Worker::isrunning() const {
   if (impl_->state->death() || !impl_->link->connected()) return false;
   try {
     return impl_->find().state != KernelState::dead;
-  } catch (const Error&) {  // forgotten, or out of reach
+  } catch (const Error& error) {  // forgotten, or out of reach
+    if (error.kind() == FailureKind::interrupted) throw;
     return false;
   }
 }

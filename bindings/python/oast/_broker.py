@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 
 from . import _library, _structures
 from ._handles import Handle
-from ._library import lib, made, milliseconds
+from ._library import lib, milliseconds
 from .errors import Death
 
 if TYPE_CHECKING:
@@ -92,13 +92,14 @@ def _read_spec(view: _structures.SpecView) -> SpecInfo:
 class Watch:
     """News of kernels until closed, with `with` or by losing the last reference."""
 
-    def __init__(self, broker: int, callback: "Callable[[str, KernelInfo], None]") -> None:
+    def __init__(self, broker: ctypes.c_void_p, callback: "Callable[[str, KernelInfo], None]") -> None:
         def on_event(_context: object, change: int, view: Any) -> None:
             callback(CHANGES[change], read_kernel(view.contents))
 
         self._callback = _structures.ON_EVENT(on_event)
-        pointer = made(lib.oast_broker_watch, broker, self._callback, None)
-        self._handle = Handle(pointer, "oast_watch_free", "watch")
+        self._handle = Handle(
+            "oast_watch_free", "watch", lib.oast_broker_watch, broker, self._callback, None
+        )
         # The library calls it until it is freed, which may be after this object has gone.
         self._handle.callback = self._callback  # type: ignore[attr-defined]
 
@@ -120,8 +121,8 @@ class Broker:
     Kernels are named by their id or name, or are Workers.
     """
 
-    def __init__(self, pointer: int) -> None:
-        self._handle = Handle(pointer, "oast_broker_free", "broker")
+    def __init__(self, make: Any, *arguments: object) -> None:
+        self._handle = Handle("oast_broker_free", "broker", make, *arguments)
 
     def start(self, spec: str = "python", **options: Any) -> "Worker":
         """Starts a kernel: see Worker."""
@@ -139,7 +140,8 @@ class Broker:
         monitor_stdout: bool = True,
         monitor_stderr: bool = True,
     ) -> "Worker":
-        """A Worker of a kernel that runs already, of whatever host. It does not own the kernel."""
+        """A Worker of a kernel that runs already, of whatever host. It does not own the kernel.
+        Raises NotFoundError, or TerminatedWorkerException when it died in the last minute."""
         from ._worker import Worker
 
         name = kernel if isinstance(kernel, str) else str(self._id(kernel))
@@ -157,7 +159,8 @@ class Broker:
         return [read_kernel(views[i]) for i in range(count.value)]
 
     def find(self, kernel: "Kernel") -> KernelInfo:
-        """A kernel that lives, or died in the last minute. Raises NotFoundError."""
+        """A kernel that lives, or, unless asked for by name, died in the last minute. Raises
+        NotFoundError."""
         name = kernel if isinstance(kernel, str) else str(self._id(kernel))
         view = ctypes.POINTER(_structures.KernelView)()
         with self._handle as broker:
@@ -295,7 +298,7 @@ def connect(
         timeout_ms=milliseconds(timeout),
     )
     place = _library.utf8(os.fspath(directory_or_name) if directory_or_name else None)
-    return Broker(made(lib.oast_broker_connect, place, ctypes.byref(options)))
+    return Broker(lib.oast_broker_connect, place, ctypes.byref(options))
 
 
 _default_lock = threading.Lock()
@@ -317,4 +320,4 @@ def _make_default() -> Broker:
     if home is not None:
         directory, token = home
         return connect(directory, token=token)
-    return Broker(made(lib.oast_broker_default))
+    return Broker(lib.oast_broker_default)

@@ -24,7 +24,7 @@ class Memory:
         self.pointer = pointer
 
     def __del__(self) -> None:
-        _library.lib.oast_future_free(self.pointer)
+        _library.quick.oast_future_free(self.pointer)
 
 
 def decode(memory: Memory, value: _structures.Value, trust: bool) -> Any:

@@ -221,7 +221,7 @@ class Encoded:
         numpy = sys.modules.get("numpy")
         if isinstance(value, Pickled):
             self._native(value.value)
-        elif numpy is not None and type(value) is numpy.ndarray:
+        elif numpy is not None and type(value) in (numpy.ndarray, numpy.memmap):
             self._numpy(numpy, value)
         elif numpy is not None and isinstance(value, numpy.generic):
             self._numpy_scalar(numpy, value)

@@ -11,7 +11,7 @@ from . import _library, _output, _structures
 from ._functions import Function, resolve
 from ._future import Future, wait_for, wait_or_take_back
 from ._handles import Handle
-from ._library import lib, made, milliseconds
+from ._library import lib, made, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
 from ._queue import queue
 from ._encode import Encoded
@@ -64,8 +64,8 @@ class _Options:
 class RemoteChannel:
     """A bounded queue of values that lives in a worker. Thread-safe. It ends with its worker."""
 
-    def __init__(self, pointer: int, trust: bool) -> None:
-        self._handle = Handle(pointer, "oast_channel_free", "channel")
+    def __init__(self, handle: Handle, trust: bool) -> None:
+        self._handle = handle
         self._trust = trust
 
     def put_async(self, value: object) -> Future:
@@ -183,14 +183,14 @@ class Evaluator:
         self._ask(_library.NOTHING, *asked, "", self._options, None)
 
     def worker_channel(self, code: str, *, timeout: Optional[float] = None) -> RemoteChannel:
-        """Evaluates code whose value is a channel. Blocks, and Ctrl-C does not end that: give a
-        `timeout` in seconds to code that may take long."""
+        """Evaluates code whose value is a channel. Blocks, at most `timeout` seconds."""
         data = code.encode()
         with self._handle as worker:
-            pointer = made(
-                lib.oast_worker_channel, worker, _library.text_of(data), milliseconds(timeout)
+            channel = Handle(
+                "oast_channel_free", "channel", lib.oast_worker_channel, worker,
+                _library.text_of(data), milliseconds(timeout),
             )
-        return RemoteChannel(pointer, self._trust)
+        return RemoteChannel(channel, self._trust)
 
     def with_options(self: E_, **options: Any) -> E_:
         """The same worker, with other options for what is asked through the result:
@@ -235,7 +235,9 @@ class Evaluator:
         if self._handle.closed:
             return False
         with self._handle as worker:
-            return bool(lib.oast_isrunning(worker))
+            running = bool(lib.oast_isrunning(worker))
+        _library.raise_if_interrupted()
+        return running
 
     def close(self) -> None:
         """Stops the worker, whatever runs in it, within two seconds, unless it was detached or only
@@ -335,23 +337,23 @@ class Evaluator:
         blocking: int = 0,
     ) -> int:
         data = text.encode()
-        ask = _structures.Ask(
-            _ASK_SIZE, what, want, _library.text_of(data), lane=options.lane, blocking=blocking
-        )
+        ask = _structures.Ask(_ASK_SIZE, what, want, data, len(data))
         if source_name:
             name = source_name.encode()
-            ask.source_name = _library.text_of(name)
+            ask.source_name, ask.source_name_size = name, len(name)
+        ask.lane, ask.blocking = options.lane, blocking
         if values:
             encoded = Encoded(values, self._trust)
             ask.args, ask.args_count = encoded.nodes, len(values)
             ask.release, ask.release_context = _lend(encoded)
         if callbacks is not None:
             ask.callbacks = callbacks
+        submit = lib.oast_submit if values else quick.oast_submit  # values may be large
         with self._handle as worker:
             if want == _library.NOTHING:
-                _library.check(lib.oast_submit(worker, ctypes.byref(ask), None))
+                _library.check(submit(worker, ctypes.byref(ask), None))
                 return 0
-            return made(lib.oast_submit, worker, ctypes.byref(ask))
+            return made(submit, worker, ctypes.byref(ask))
 
 
 _ASK_SIZE = ctypes.sizeof(_structures.Ask)

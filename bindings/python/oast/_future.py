@@ -11,7 +11,7 @@ import time
 from typing import Any, Callable, Generator, Optional
 
 from . import _library, _structures
-from ._library import lib
+from ._library import lib, quick
 from ._queue import queue
 from ._decode import Memory, decode
 from .errors import Error, Interrupted, TimeoutError
@@ -97,7 +97,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         self._trust = trust
         self._on_end = on_end
         ticket = queue.ticket(self._end)
-        _library.check(lib.oast_future_then(pointer, lib.queue_push, ticket))
+        _library.check(quick.oast_future_then(pointer, lib.queue_push, ticket))
 
     def cancel(self) -> bool:
         """Does not block: the worker ends the request as soon as it can."""
@@ -148,7 +148,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         value, result = _structures.Value(), None
         error: Optional[BaseException] = None
         try:
-            _library.check(lib.oast_future_get(memory.pointer, 0, ctypes.byref(value)))
+            _library.check(quick.oast_future_get(memory.pointer, 0, ctypes.byref(value)))
             result = decode(memory, value, self._trust)
         except BaseException as caught:  # of decoding, whatever it is
             error = caught

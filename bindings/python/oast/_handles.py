@@ -6,47 +6,54 @@ import atexit
 import itertools
 import threading
 import weakref
-from typing import Callable, Dict, List, Tuple
+from ctypes import byref, c_void_p
+from typing import Any, Callable, Dict, List, Tuple
 
-from ._library import lib
+from ._library import check, lib, raise_if_interrupted
 from .errors import Error
 
-_live: Dict[int, Tuple[str, int]] = {}
+_live: Dict[int, Tuple[str, c_void_p]] = {}
 _numbers = itertools.count(1)
 _at_exit: List[Callable[[], None]] = []
 
 
 def _free(number: int) -> None:
     """May be called again."""
-    free, pointer = _live.pop(number, ("", 0))
-    if free:
-        getattr(lib, free)(pointer)
+    free, room = _live.pop(number, ("", c_void_p()))
+    if room:
+        getattr(lib, free)(room)
+        raise_if_interrupted()
 
 
 class Handle:
-    """A handle that many threads may use; it is freed when closed, collected or at exit, but never
-    while somebody uses it:
+    """A handle that `make(*arguments, room)` makes and many threads may use; it is freed when
+    closed, collected or at exit, but never while somebody uses it:
 
         with handle as pointer:
             lib.oast_...(pointer)
     """
 
-    def __init__(self, pointer: int, free: str, what: str) -> None:
-        self._pointer = pointer
+    def __init__(self, free: str, what: str, make: Any, *arguments: object) -> None:
+        self._room = c_void_p()
         self._what = what
         self._lock = threading.Lock()
         self._users = 0
         self._closed = False
         self._number = next(_numbers)
-        _live[self._number] = (free, pointer)
+        _live[self._number] = (free, self._room)
         weakref.finalize(self, _free, self._number).atexit = False  # in the order of _end instead
+        try:
+            check(make(*arguments, byref(self._room)))
+        except BaseException:  # a KeyboardInterrupt may come when it is made already
+            _free(self._number)
+            raise
 
-    def __enter__(self) -> int:
+    def __enter__(self) -> c_void_p:
         with self._lock:
             if self._closed or self._number not in _live:
                 raise Error(f"this {self._what} is closed")
             self._users += 1
-            return self._pointer
+            return self._room
 
     def __exit__(self, *_: object) -> None:
         with self._lock:

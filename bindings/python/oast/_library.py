@@ -7,6 +7,8 @@ import ctypes.util
 import itertools
 import os
 import pathlib
+import signal
+import threading
 from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32
 from ctypes import c_uint64, c_void_p
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
@@ -29,7 +31,7 @@ from ._structures import (
 )
 from .errors import CAUSES, KINDS, Death, Error, Failure, error_of
 
-ABI = 1
+ABI = 2
 
 OK, INTERRUPTED, TIMEOUT, NOT_FOUND = 0, 2, 4, 7
 EVAL, CALL, CALL_SOURCE = 0, 1, 2
@@ -41,6 +43,8 @@ _OUT = POINTER(c_void_p)
 _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_abi": (c_uint32, []),
     "oast_error": (POINTER(FailureView), []),
+    "oast_set_interrupt_check": (None, [c_void_p]),
+    "oast_was_interrupted": (c_int, []),
     "oast_line_set": (None, [c_void_p, Text]),
     "oast_broker_default": (c_int, [_OUT]),
     "oast_broker_connect": (c_int, [c_char_p, POINTER(ConnectOptions), _OUT]),
@@ -121,13 +125,13 @@ def _places() -> Iterator[str]:
         yield found
 
 
-def _load() -> ctypes.CDLL:
+def _find() -> str:
     tried = []
     for place in _places():
         if os.path.sep in place and not os.path.exists(place):
             tried.append(place)
             continue
-        return ctypes.CDLL(place)
+        return place
     raise ImportError(
         "liboast.so.1 was not found; set OAST_LIBRARY to its path. Tried " + ", ".join(tried)
     )
@@ -136,8 +140,7 @@ def _load() -> ctypes.CDLL:
 class _Functions:
     """The functions of the library, by name."""
 
-    def __init__(self) -> None:
-        library = _load()
+    def __init__(self, library: ctypes.CDLL) -> None:
         for name, (result, arguments) in _SIGNATURES.items():
             function = getattr(library, name)
             function.restype = result
@@ -154,7 +157,8 @@ class _Functions:
     def forget(self) -> None:
         """In a forked child: nothing of the library works there, and nothing must be freed."""
         for name in _SIGNATURES:
-            setattr(self, name, _ignore if name.endswith("_free") else _refuse)
+            ignored = name.endswith("_free") or name == "oast_was_interrupted"
+            setattr(self, name, _ignore if ignored else _refuse)
 
 
 def _ignore(*_arguments: object) -> None:
@@ -168,8 +172,25 @@ def _refuse(*_arguments: object) -> NoReturn:
     )
 
 
-lib: Any = _Functions()
+_place = _find()
+lib: Any = _Functions(ctypes.CDLL(_place))
+# Keeps the GIL, for what is quick and done for each request: a thread that lets go of it gets it
+# back only when the others do.
+quick: Any = _Functions(ctypes.PyDLL(_place))
 os.register_at_fork(after_in_child=lib.forget)
+os.register_at_fork(after_in_child=quick.forget)
+
+# Python's signal handlers run only between calls to C. So functions that block there look whether
+# SIGINT came: by this one, which runs no bytecode, in which the handler would raise too early.
+_interrupt_check = ctypes.CFUNCTYPE(c_int)(ctypes.pythonapi.PyOS_InterruptOccurred)
+if threading.current_thread() is threading.main_thread():
+    lib.oast_set_interrupt_check(ctypes.cast(_interrupt_check, c_void_p))
+
+
+def raise_if_interrupted() -> None:
+    """If SIGINT ended a function of this thread, calls its handler: raises KeyboardInterrupt."""
+    if lib.oast_was_interrupted():
+        signal.raise_signal(signal.SIGINT)
 
 
 def utf8(text: Optional[str]) -> Optional[bytes]:
@@ -212,7 +233,8 @@ def read_failure(view: FailureView) -> Failure:
 
 
 def last_error() -> Error:
-    """Of the last call on this thread that failed."""
+    """Of the last call on this thread that failed. Raises KeyboardInterrupt when that was why."""
+    raise_if_interrupted()
     view = lib.oast_error()
     if not view:
         return Error("no reason is known")

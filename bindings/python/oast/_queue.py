@@ -10,7 +10,7 @@ import threading
 from typing import Callable, Dict, Optional
 
 from . import _handles, _library
-from ._library import lib
+from ._library import lib, quick
 
 _AT_ONCE = 256
 
@@ -31,7 +31,7 @@ class Queue:
             self._start()
         tag = next(self._tags)
         self._waiting[tag] = action
-        ticket: int = lib.oast_queue_ticket(self._pointer, tag)
+        ticket: int = quick.oast_queue_ticket(self._pointer, tag)
         return ticket
 
     def _start(self) -> None:

@@ -91,14 +91,16 @@ class Callbacks(ctypes.Structure):
 
 
 class Ask(ctypes.Structure):
-    """oast_ask."""
+    """oast_ask, with each oast_text as two fields: bytes and their size."""
 
     _fields_ = [
         ("size", c_size_t),
         ("what", c_uint32),
         ("want", c_uint32),
-        ("text", Text),
-        ("source_name", Text),
+        ("text", c_char_p),
+        ("text_size", c_size_t),
+        ("source_name", c_char_p),
+        ("source_name_size", c_size_t),
         ("args", Value),
         ("args_count", c_size_t),
         ("lane", c_uint32),

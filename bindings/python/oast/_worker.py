@@ -10,7 +10,7 @@ from . import _library, _output, _structures
 from ._broker import Broker, KernelInfo, default_broker, read_kernel
 from ._evaluator import Evaluator
 from ._handles import Handle
-from ._library import lib, made, milliseconds
+from ._library import lib, milliseconds
 from ._output import OnInput, OnOutput, Printer, Sink
 from .errors import Death, Error
 
@@ -153,8 +153,8 @@ class Worker(Evaluator):
                 raise
         try:
             return self._broker.find(self._id).death
-        except Error as error:  # none: it died long ago, or the broker is gone too
-            return error.failure.death
+        except Error:  # it died long ago, or the broker is gone too
+            return None
 
     def __repr__(self) -> str:
         return f"<oast.Worker {self._name}, id {self._id}>"
@@ -193,7 +193,7 @@ def _adopt(
     worker: Evaluator, trust: bool, sink: Sink, number: int, make: Any, *arguments: object
 ) -> None:
     try:
-        worker._handle = Handle(made(make, *arguments), "oast_worker_free", "worker")
+        worker._handle = Handle("oast_worker_free", "worker", make, *arguments)
     except BaseException:
         _output.disconnect(number)
         raise

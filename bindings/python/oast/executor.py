@@ -57,8 +57,12 @@ class BrokenWorker(TerminatedWorkerException, concurrent.futures.BrokenExecutor)
 class RemoteTraceback(Exception):
     """The cause of an exception of a task: where it was raised, as text."""
 
+    def __init__(self, tb: str) -> None:
+        super().__init__(tb)
+        self.tb = tb
+
     def __str__(self) -> str:
-        return f'\n"""\n{self.args[0]}"""'
+        return f'\n"""\n{self.tb}"""'
 
 
 class _Workers:

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <functional>
 #include <string>
 #include <vector>
 #include <zmq.hpp>
@@ -24,8 +25,10 @@ struct Connection {
 
 /// Connects, says Hello on control, Join on data. Blocks until done, at most `timeout`.
 /// Versions are filled in. Throws Error: what the broker answered (permission_denied,
-/// incompatible), or disconnected when nobody answered.
+/// incompatible), or disconnected when nobody answered; and what `while_waiting` throws, which is
+/// called every 50 ms.
 Connection dial(zmq::context_t& context, const std::string& control, const std::string& data,
-                HelloT hello, std::chrono::milliseconds timeout);
+                HelloT hello, std::chrono::milliseconds timeout,
+                const std::function<void()>& while_waiting = {});
 
 }  // namespace oast::wire

@@ -37,6 +37,21 @@ class Daemons(unittest.TestCase):
             with self.assertRaises(oast.NotFoundError):
                 broker.find("nobody")
 
+    def test_the_dead_are_found_for_a_while(self):
+        with oast.connect(self.daemon.directory) as broker:
+            w = broker.start("lua")
+            w.kill()
+            w.close()
+            for found in broker.find(w), broker.find(w.id):
+                self.assertEqual((found.id, found.name, found.state), (w.id, w.name, "dead"))
+                self.assertEqual(found.death.signal, signal.SIGKILL)
+            self.assertEqual(w.death.signal, signal.SIGKILL)
+            with self.assertRaises(oast.NotFoundError):  # its name may be another's by now
+                broker.find(w.name)
+            with self.assertRaises(oast.TerminatedWorkerException) as caught:
+                broker.attach(w)
+            self.assertEqual(caught.exception.signal, signal.SIGKILL)
+
     def test_specs_say_what_can_start(self):
         with oast.connect(self.daemon.directory) as broker:
             [lua] = [s for s in broker.specs() if s.name == "lua"]

@@ -3,6 +3,7 @@
 import datetime
 import gc
 import math
+import tempfile
 import unittest
 from pathlib import PurePosixPath
 
@@ -42,6 +43,23 @@ class Trusting(PythonTest):
         w = self.start(trust=True)
         for value in (2**100, {1, 2}, 1j, datetime.date(2020, 1, 2), PurePosixPath("a"), range(3)):
             self.assertEqual(w.remote_call_fetch("copy.copy", value), value)
+
+    @unittest.skipIf(numpy is None, "numpy is not installed")
+    def test_arrays_in_files_are_tensors_both_ways(self):
+        for trust in False, True:
+            w = self.start(trust=trust)
+            w.remote_eval_wait("import numpy, tempfile")
+            with tempfile.TemporaryFile() as file:
+                mapped = numpy.memmap(file, "int32", "w+", shape=(2, 3))
+                mapped[:] = 7
+                got = w.remote_call_fetch(
+                    oast.Source("lambda a: [type(a).__name__, a.shape, int(a.sum())]"), mapped
+                )
+            self.assertEqual(got, ["ndarray", [2, 3], 42])
+            back = w.remote_eval_fetch(
+                "numpy.memmap(tempfile.TemporaryFile(), 'int32', 'w+', shape=(2, 3))"
+            )
+            self.assertEqual((type(back), back.shape), (numpy.ndarray, (2, 3)))
 
     def test_a_pickle_is_not_read_without_trust(self):
         w = self.start()

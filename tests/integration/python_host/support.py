@@ -81,6 +81,10 @@ class Daemon:
         self._process.stderr.readline()  # "... ready in ..."
         return self
 
+    @property
+    def pid(self):
+        return self._process.pid
+
     def __exit__(self, *_):
         self._process.send_signal(signal.SIGTERM)
         self._process.communicate(timeout=GENEROUS)

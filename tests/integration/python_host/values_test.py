@@ -76,12 +76,12 @@ class Portable(LuaTest):
 
     def test_results_without_tensors_keep_no_memory(self):
         freed = []
-        free = oast._library.lib.oast_future_free
-        oast._library.lib.oast_future_free = lambda p: (freed.append(p), free(p))
+        free = oast._library.quick.oast_future_free
+        oast._library.quick.oast_future_free = lambda p: (freed.append(p), free(p))
         try:
             kept = self.back(["x" * 10_000, b"y" * 10_000])
         finally:
-            oast._library.lib.oast_future_free = free
+            oast._library.quick.oast_future_free = free
         self.assertEqual(len(freed), 1)
         self.assertEqual(len(kept[0]), 10_000)
 

@@ -56,7 +56,9 @@ Broker default_broker() {
 
 KernelInfo find_kernel(const Broker& broker, const std::string& name_or_id) {
   try {
-    return broker.find(name_or_id);
+    KernelInfo kernel = broker.find(name_or_id);
+    require_alive(kernel);
+    return kernel;
   } catch (const Error& error) {
     if (error.kind() != FailureKind::not_found) throw;
   }

@@ -45,6 +45,9 @@ struct KernelInfo {
   std::optional<Death> death;  ///< when the state is dead
 };
 
+/// Throws TerminatedWorkerException when it is dead.
+void require_alive(const KernelInfo& kernel);
+
 /// A recipe for starting kernels.
 struct SpecInfo {
   std::string name;
@@ -138,12 +141,14 @@ class Broker {
   Worker start(std::string_view spec, StartOptions options) const;
   Worker start(std::string_view spec = "lua") const;
   /// A Worker of a kernel that runs already, of whatever host. It does not own the kernel:
-  /// destroying it leaves the kernel alone. Throws Error(not_found).
+  /// destroying it leaves the kernel alone. Throws Error(not_found), and TerminatedWorkerException
+  /// for one that died in the last minute.
   Worker attach(KernelId kernel, AttachOptions options = {}) const;
   /// By name, or by id when the text is a number.
   Worker attach(std::string_view name_or_id, AttachOptions options = {}) const;
 
-  /// A kernel that lives, or died in the last minute. Throws Error(not_found).
+  /// A kernel that lives, or, by its id, one that died in the last minute. Throws
+  /// Error(not_found).
   KernelInfo find(KernelId kernel) const;
   KernelInfo find(std::string_view name_or_id) const;
   /// Every kernel that lives, and those that died in the last minute.
