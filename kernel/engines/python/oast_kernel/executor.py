@@ -9,6 +9,9 @@ from . import calls
 from .interrupt import Gate
 from .sources import COROUTINE, Program, Sources
 
+# By -P or -I: neither the script's nor the current directory is on sys.path.
+SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
+
 
 class Executor:
     """For the main thread. What code raises comes out as it is."""
@@ -58,7 +61,8 @@ class Executor:
                                     else argument for argument in arguments]
         if is_file:
             self.namespace["__file__"] = os.path.abspath(source_name)
-            sys.path[0] = os.path.dirname(os.path.abspath(source_name))
+            if not SAFE_PATH:
+                sys.path[0] = os.path.dirname(os.path.abspath(source_name))
 
     def call(self, function: str, source: str, arguments: List[Any]) -> Any:
         """The value of a call; awaited if it is a coroutine."""

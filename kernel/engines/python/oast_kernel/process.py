@@ -21,6 +21,8 @@ from .queries import Queries, plain_editing
 from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
 
 _USAGE = "usage: python -m oast_kernel [--ipython], started by a broker: launch details on stdin"
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # where the package is
+_BACKEND = "module://oast_kernel.matplotlib_backend"
 _UNBUFFERED = 2  # _IONBF
 # How long threads may go on when the kernel shall end: less than the 15 s until a broker sends a
 # signal, so that the functions of atexit run whatever the threads do.
@@ -123,7 +125,14 @@ def _offer(kernel: Kernel, namespace: Any) -> None:
     builtins.display = displays.display  # type: ignore[attr-defined]
     namespace["RemoteChannel"] = channels.RemoteChannel
     _offer_host_library()
-    os.environ.setdefault("MPLBACKEND", "module://oast_kernel.matplotlib_backend")
+    _offer_backend()
+
+
+def _offer_backend() -> None:
+    """matplotlib shows its figures by us. Child processes are told too, so they must find us."""
+    if os.environ.setdefault("MPLBACKEND", _BACKEND) == _BACKEND:
+        paths = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = _HOME if not paths else paths + os.pathsep + _HOME
 
 
 def _offer_host_library() -> None:
