@@ -21,6 +21,8 @@ class VirtualEnvironment(KernelTest):
                        check=True, timeout=3 * GENEROUS)
         packages, = cls.place.glob("lib/python3*/site-packages")
         (packages / "only_in_the_venv.py").write_text("answer = 42\n")
+        cls.own_oast = packages / "oast.py"
+        cls.own_oast.touch()
 
     def start(self, **options):
         return super().start(exename=str(self.place / "bin/python"), **options)
@@ -28,6 +30,9 @@ class VirtualEnvironment(KernelTest):
     def test_its_modules_are_found(self):
         self.assertEqual(self.eval("import only_in_the_venv\nonly_in_the_venv.answer"), 42)
         self.assertEqual(self.eval("import sys\nsys.prefix"), str(self.place))
+
+    def test_an_oast_that_is_installed_there_comes_before_ours(self):
+        self.assertEqual(self.eval("import oast\noast.__file__"), str(self.own_oast))
 
     @unittest.skipUnless(has("numpy"), "numpy is not installed")
     def test_those_of_the_system_are_not(self):

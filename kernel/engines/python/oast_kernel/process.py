@@ -136,13 +136,16 @@ def _offer_backend() -> None:
 
 
 def _offer_host_library() -> None:
-    """In a source tree `import oast` works as it is, unless one is installed."""
-    root = os.path.abspath(__file__)
-    for _ in range(5):  # kernel/engines/python/oast_kernel/process.py
-        root = os.path.dirname(root)
-    package = os.path.join(root, "bindings", "python")
-    if os.path.isdir(os.path.join(package, "oast")) and package not in sys.path:
-        sys.path.append(package)
-        beside = os.path.join(os.path.dirname((library.candidates() or [""])[0]), "liboast.so.1")
-        if os.path.exists(beside):  # of the same build as the kernel's library
-            os.environ.setdefault("OAST_LIBRARY", os.path.abspath(beside))
+    """`import oast` works as it is: the package is beside this one where oast is installed, else in
+    the source tree. It comes last, after what is installed for this Python."""
+    place = _HOME
+    if not os.path.isdir(os.path.join(place, "oast")):
+        place = os.path.join(os.path.abspath(os.path.join(_HOME, *[os.pardir] * 3)),
+                             "bindings", "python")
+        if not os.path.isdir(os.path.join(place, "oast")):
+            return
+    if place not in sys.path:
+        sys.path.append(place)
+    beside = os.path.join(os.path.dirname((library.candidates() or [""])[0]), "liboast.so.1")
+    if os.path.exists(beside):  # of the same build as the kernel's library
+        os.environ.setdefault("OAST_LIBRARY", os.path.abspath(beside))
