@@ -97,8 +97,8 @@ int evaluate(const EvalCommand& command) {
   }
   ExecutionOptions options{.source_name = "eval", .collect = command.json};
   if (command.timeout) options.timeout = std::chrono::duration<double>(*command.timeout);
-  const Outcome outcome =
-      execute(session->worker(), session->own(), signals, command.code, std::move(options));
+  const Outcome outcome = execute(session->worker(), session->own(), signals,
+                                  {.text = command.code}, std::move(options));
   const ExitOnSignal impatient(signals);  // a long value may be in nobody's interest
   if (!command.json) return print_outcome(outcome, language);
   out().print(dump(outcome_json(outcome, session->worker().name(), language)) + "\n");

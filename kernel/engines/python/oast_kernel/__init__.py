@@ -16,7 +16,7 @@ _connection: Any = None
 # Loaded when asked for: where each name is.
 _HOMES = {"Channel": "channels", "RemoteChannel": "channels", "RemoteError": "decode",
           "call": "calls", "clear_output": "displays", "display": "displays",
-          "update_display": "displays"}
+          "finish": "process", "update_display": "displays"}
 
 
 def broker() -> Optional[Tuple[str, str]]:

@@ -4,6 +4,8 @@ import atexit
 import builtins
 import ctypes
 import faulthandler
+import gc
+import io
 import os
 import signal
 import sys
@@ -64,24 +66,41 @@ def serve(kernel: Kernel, ipython: bool) -> None:
     Engine(kernel, gate, executor, stdin).serve()
     if kernel.forked:
         os._exit(0)
-    _join_threads()
-    atexit._run_exitfuncs()
+    try:
+        finish(_THREADS_PATIENCE)
+    except BaseException:  # the rest of the end must come in any case
+        pass
     kernel.exit(0)
 
 
-def _join_threads() -> None:
-    """As python does at its end, but not without end: who stopped the kernel waits."""
+def finish(patience: float = 0) -> None:
+    """What python does at the end of a program: waits for threads that are no daemons, though for
+    `patience` seconds at most unless that is 0; runs the functions of atexit; and writes what files
+    that nobody closed still hold back. Once."""
     def give_up(_signal: int, _frame: Any) -> None:
         raise TimeoutError
 
     try:
-        signal.signal(signal.SIGALRM, give_up)
-        signal.setitimer(signal.ITIMER_REAL, _THREADS_PATIENCE)
+        if patience:
+            signal.signal(signal.SIGALRM, give_up)
+            signal.setitimer(signal.ITIMER_REAL, patience)
         threading._shutdown()  # type: ignore[attr-defined]
-    except BaseException:  # the rest of the end must come in any case
-        pass
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if patience:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            atexit._run_exitfuncs()
+        finally:
+            _flush_files()
+
+
+def _flush_files() -> None:
+    for thing in gc.get_objects():
+        if type(thing) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            try:
+                thing.flush()
+            except (OSError, ValueError):  # it is full, or was closed
+                pass
 
 
 def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
