@@ -1,5 +1,7 @@
-"""`oast run` with a program in Python: it ends as under python."""
+"""The command with Python: programs end as under python, and values are shown as python shows them.
+"""
 
+import json
 import os
 import pathlib
 import signal
@@ -107,6 +109,41 @@ class Run(unittest.TestCase):
                               stdout=subprocess.PIPE, stderr=subprocess.PIPE,
                               universal_newlines=True, timeout=30)
         self.assertEqual((done.stdout, done.returncode), ("2\n", 0), done.stderr)
+
+
+class Showing(unittest.TestCase):
+    def setUp(self):
+        self.daemon = Daemon()
+        self.addCleanup(self.daemon.close)
+
+    def oast(self, command, *arguments, given=""):
+        return subprocess.run(
+            [str(PROGRAMS / "oast"), command, "-b", self.daemon.directory, "-k", "python",
+             *arguments], input=given, stdout=subprocess.PIPE, stderr=subprocess.PIPE,
+            universal_newlines=True, timeout=30)
+
+    def test_what_only_python_knows_is_shown_as_its_repr(self):
+        one = "class A:\n    def __repr__(self): return 'A()'\n"
+        for code, expected in ((one + "A()", "A()"), ("{1}", "{1}"), ("[1, {2}]", "[1, {2}]"),
+                               ("-2**100", str(-2**100)), ("x = []; x.append(x); x", "[[...]]"),
+                               ("print('a', end=''); {1}", "a\n{1}"),
+                               ("[1, 'a']", "[1, 'a']"), ("1", "1")):
+            with self.subTest(code):
+                done = self.oast("eval", code)
+                self.assertEqual((done.stdout, done.returncode), (expected + "\n", 0), done.stderr)
+        self.assertEqual(self.oast("repl", given="{1}\n").stdout, "{1}\n")
+        answer = json.loads(self.oast("eval", "--json", "{1}").stdout)
+        self.assertIsNone(answer["value"])
+        self.assertEqual(answer["outputs"][0]["parts"], {"text/plain": "{1}"})
+
+    def test_a_repr_may_fail_be_long_or_never_end(self):
+        start = "class A:\n    def __repr__(self): "
+        self.assertEqual(self.oast("eval", start + "raise SystemExit\nA()").stdout,
+                         "<A whose repr raises SystemExit>\n")
+        self.assertEqual(len(self.oast("eval", start + "return 'x' * 10**6\nA()").stdout),
+                         65536 + len("...\n"))
+        endless = self.oast("eval", "--timeout", "1", start + "\n        while True: pass\nA()")
+        self.assertEqual((endless.stdout, endless.returncode), ("", 5), endless.stderr)
 
 
 if __name__ == "__main__":

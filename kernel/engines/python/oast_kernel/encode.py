@@ -53,12 +53,18 @@ def dtype_of(view: memoryview) -> Optional[int]:
     return None
 
 
-class Encoder:
-    """Encodes one value. `nodes` and `count` are it; they and `held` must live as long as they are
-    read, and as long as the library was lent memory when `lends`."""
+class NotPortable(TypeError):
+    """Only Python could read this."""
 
-    def __init__(self, value: Any) -> None:
+
+class Encoder:
+    """Encodes one value; with `portable` it raises NotPortable where it would need a pickle. `nodes`
+    and `count` are the value; they and `held` must live as long as they are read, and as long as the
+    library was lent memory when `lends`."""
+
+    def __init__(self, value: Any, portable: bool = False) -> None:
         self.held: List[Any] = []
+        self._portable = portable
         self.lends = False
         self._parts: List[bytes] = []
         self._path: List[Any] = []
@@ -261,6 +267,8 @@ class Encoder:
         self._parts.append(_failure(ERROR, ctypes.addressof(record)))
 
     def _native(self, value: Any) -> None:
+        if self._portable:
+            raise NotPortable
         data, buffers = native.dump(value, self._path)
         self._parts.append(_native(NATIVE, self._address(data, len(data)), len(data), len(buffers),
                                    address_of(_FORMAT)))

@@ -90,17 +90,20 @@ class Engine:
                 raise TypeError("a channel was asked for, and this is a %s; "
                                 "RemoteChannel(capacity) makes one" % type(value).__name__)
             value = value.id
-        elif want != library.WANT_VALUE:
+        elif want not in (library.WANT_VALUE, library.WANT_SHOWN):
             value = None
         nodes = scalar_nodes(value)
         if nodes is not None:
             return nodes, None
+        to_show = want == library.WANT_SHOWN
         try:
-            return None, Encoder(value)
+            return None, Encoder(value, portable=to_show)
         except TypeError:
-            if shown:  # it was for somebody to look at
-                return scalar_nodes(None), None
-            raise
+            if to_show and not shown:
+                displays.emit({"text/plain": displays.plain_text(value)})
+            elif not shown:
+                raise
+            return scalar_nodes(None), None  # it was for somebody to look at
 
     def _fail(self, request: Request, error: BaseException) -> None:
         status = library.REMOTE_EXCEPTION
