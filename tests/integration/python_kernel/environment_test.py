@@ -44,6 +44,27 @@ class VirtualEnvironment(KernelTest):
         self.assertEqual(self.w.remote_call_fetch("only_in_the_venv.__dict__.get", "answer"), 42)
 
 
+class Starting(KernelTest):
+    def test_what_is_slow_to_import_waits_until_something_needs_it(self):
+        slow = {"ast", "asyncio", "collections", "contextlib", "enum", "functools", "getpass",
+                "inspect", "json", "linecache", "logging", "pickle", "re", "signal", "traceback",
+                "typing"}
+        bare = subprocess.run([sys.executable, "-c", "import sys; print(*sys.modules)"],
+                              stdout=subprocess.PIPE, check=True, universal_newlines=True)
+        ours = set(self.eval("import sys; list(sys.modules)")) - set(bare.stdout.split())
+        self.assertIn("oast_kernel.engine", ours)
+        self.assertEqual(ours & slow, set())
+
+    def test_tracebacks_that_code_makes_show_its_lines_from_the_first_on(self):
+        self.eval("def f():\n    1/0  # here")
+        text = self.eval("import traceback\ntry:\n    f()  # there\nexcept ZeroDivisionError:\n"
+                         "    text = traceback.format_exc()\ntext")
+        self.assertIn("1/0  # here", text)
+        self.assertIn("f()  # there", text)
+        self.assertIn("return 3", self.eval("def g(): return 3\nimport inspect\n"
+                                            "inspect.getsource(g)"))
+
+
 class SearchPath(KernelTest):
     def setUp(self):
         scratch = tempfile.TemporaryDirectory(prefix="oast-test.")

@@ -6,7 +6,11 @@
     broker()                 what a host library needs to be a host of the same broker
 """
 
-from typing import Any, Optional, Tuple
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
 
 __all__ = ["Channel", "RemoteChannel", "RemoteError", "broker", "call", "clear_output", "display",
            "update_display"]

@@ -1,11 +1,16 @@
 """Rich display: one thing in several forms (MIME types), as notebooks show it."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any, Dict, List, Optional, Tuple
 
 from .kernel import Kernel
 from .streams import current_tag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
 
 _METHODS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"),
             ("_repr_svg_", "image/svg+xml"), ("_repr_png_", "image/png"),

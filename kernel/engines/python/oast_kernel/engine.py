@@ -1,8 +1,9 @@
 """Takes requests, has them executed, and answers each of them once."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any, Optional, Tuple
 
 from . import calls, displays, library, tracebacks
 from .channels import RemoteChannel
@@ -11,10 +12,14 @@ from .interrupt import Gate
 from .kernel import Kernel, Request
 from .streams import TextInput, request_tag
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
+
+    Answer = Tuple[Optional[bytes], Optional[Encoder]]
+
 # How often what was lent is looked after while nothing else happens.
 _LEASE_CHECK_MS = 20
-
-Answer = Tuple[Optional[bytes], Optional[Encoder]]
 
 
 class Engine:

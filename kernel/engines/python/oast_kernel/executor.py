@@ -1,13 +1,18 @@
 """Runs the user's code in a __main__ that lives as long as the kernel."""
 
+from __future__ import annotations
+
 import os
 import sys
 import types
-from typing import Any, Dict, List, Optional
 
 from . import calls
 from .interrupt import Gate
 from .sources import COROUTINE, Program, Sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
 
 # By -P or -I: neither the script's nor the current directory is on sys.path.
 SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))

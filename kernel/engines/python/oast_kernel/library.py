@@ -1,10 +1,15 @@
 """The kernel SDK, liboast_kernel.so, as ctypes sees it: schemas/include/oast_value.h and
 kernel/include/oast_kernel.h in Python, and nothing more."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, List, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional
 
 ABI = 1
 

@@ -1,5 +1,7 @@
 """What makes a Python process a kernel."""
 
+from __future__ import annotations
+
 import atexit
 import builtins
 import ctypes
@@ -7,20 +9,22 @@ import faulthandler
 import gc
 import io
 import os
-import signal
 import sys
 import threading
-from typing import Any, List
 
 import oast_kernel
 
-from . import channels, displays, library
+from . import channels, displays, late, library
 from .engine import Engine
 from .executor import Executor
 from .interrupt import Gate
 from .kernel import Kernel
 from .queries import Queries, plain_editing
 from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
 
 _USAGE = "usage: python -m oast_kernel [--ipython], started by a broker: launch details on stdin"
 _HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # where the package is
@@ -77,6 +81,8 @@ def finish(patience: float = 0) -> None:
     """What python does at the end of a program: waits for threads that are no daemons, though for
     `patience` seconds at most unless that is 0; runs the functions of atexit; and writes what files
     that nobody closed still hold back. Once."""
+    import signal  # slow to import, and not needed before
+
     def give_up(_signal: int, _frame: Any) -> None:
         raise TimeoutError
 
@@ -113,8 +119,8 @@ def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
     os.register_at_fork(after_in_child=out.forget_kernel)
     os.register_at_fork(after_in_child=err.forget_kernel)
     builtins.input = make_input(kernel.input)
-    import getpass
-    getpass.getpass = make_getpass(kernel.input)
+    late.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
+                                                          make_getpass(kernel.input)))
     # What C code prints must not wait in a buffer for the end of the process.
     libc = ctypes.CDLL(None)
     libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _UNBUFFERED, 0)
