@@ -138,8 +138,7 @@ typedef enum oast_want {
   OAST_WANT_DONE = 1,    /* nil is sent; the value stays in the kernel */
   OAST_WANT_NOTHING = 2, /* as DONE, and nothing is sent at all */
   OAST_WANT_CHANNEL = 3, /* it must be a channel: its number is sent, as int64 */
-  OAST_WANT_SHOWN = 4    /* as VALUE, but what would be native may be displayed instead, and nil sent:
-                            for a person to look at */
+  OAST_WANT_SHOWN = 4    /* as VALUE, for a person: what would be native may be displayed instead */
 } oast_want;
 
 typedef enum oast_stream {

@@ -7,7 +7,6 @@ import sys
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from types import ModuleType
     from typing import Any, Callable, Dict
 
 
@@ -31,21 +30,27 @@ class _Finder:
         if name not in self.actions:
             return None
         for finder in sys.meta_path:
-            spec = finder.find_spec(name, path, target) if finder is not self else None
+            spec: Any = finder.find_spec(name, path, target) if finder is not self else None
             if spec is not None:
-                self._add(spec.loader, self.actions.pop(name))
+                spec.loader = _Loader(spec.loader, self.actions.pop(name))
                 return spec
         return None
 
-    @staticmethod
-    def _add(loader: Any, action: Callable[[Any], object]) -> None:
-        execute = loader.exec_module
 
-        def execute_and_act(module: ModuleType) -> None:
-            execute(module)
-            action(module)
+class _Loader:
+    """Another's, for once, with the action added."""
 
-        loader.exec_module = execute_and_act
+    def __init__(self, loader: Any, action: Callable[[Any], object]) -> None:
+        self._loader = loader
+        self._action = action
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._action(module)
 
 
 _finder: Any = _Finder()
