@@ -63,9 +63,9 @@ class NotPortable(TypeError):
 
 
 class Encoder:
-    """Encodes one value; with `portable` it raises NotPortable where it would need a pickle. `nodes`
-    and `count` are the value; they and `held` must live as long as they are read, and as long as the
-    library was lent memory when `lends`."""
+    """Encodes one value; with `portable` it raises NotPortable where it would need a pickle.
+    `nodes` and `count` are the value; they and `held` must live as long as they are read, and as
+    long as the library was lent memory when `lends`."""
 
     def __init__(self, value: Any, portable: bool = False) -> None:
         self.held: List[Any] = []
