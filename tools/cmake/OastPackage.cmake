@@ -30,4 +30,4 @@ install(FILES ${PROJECT_BINARY_DIR}/oast.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 # The Python package, beside that of the Python kernel, which finds it there: a kernel is a host too.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bindings/python/oast
   DESTINATION ${CMAKE_INSTALL_DATADIR}/oast/python
-  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed")
+  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
