@@ -137,7 +137,8 @@ typedef enum oast_want {
   OAST_WANT_VALUE = 0,
   OAST_WANT_DONE = 1,    /* nil is sent; the value stays in the kernel */
   OAST_WANT_NOTHING = 2, /* as DONE, and nothing is sent at all */
-  OAST_WANT_CHANNEL = 3  /* it must be a channel: its number is sent, as int64 */
+  OAST_WANT_CHANNEL = 3, /* it must be a channel: its number is sent, as int64 */
+  OAST_WANT_SHOWN = 4    /* as VALUE, for a person: what would be native may be displayed instead */
 } oast_want;
 
 typedef enum oast_stream {

@@ -78,12 +78,23 @@ if nm -D --defined-only "$prefix/lib/liboast.so" | grep -v ' oast_'; then
 fi
 
 # And Python on it, which finds it in its own prefix, and with it the programs.
-mkdir -p "$prefix/lib/python3/dist-packages"
-cp -r "$source/bindings/python/oast" "$prefix/lib/python3/dist-packages"
-expect "$prefix/libexec/oast/oast-kernel-lua" env -u OAST_LIBRARY -u OAST_LIBEXEC \
-  PYTHONPATH="$prefix/lib/python3/dist-packages" python3 -c '
+python=(env -u OAST_LIBRARY -u OAST_KERNEL_LIBRARY PYTHONPATH="$prefix/share/oast/python" python3)
+expect "$prefix/libexec/oast/oast-kernel-lua" "${python[@]}" -c '
 import os, oast
 with oast.Worker("lua") as w:
     print(os.readlink("/proc/%d/exe" % w.info().pid))'
+
+# A Python kernel is a host on the same broker, whatever PYTHONPATH and flags it is given.
+for options in '{}' '{"env": {"PYTHONPATH": "/nowhere"}}' '{"exeflags": ["-I"]}'; do
+  expect "$prefix/share/oast/python/oast/__init__.py $prefix/lib inner outer" "${python[@]}" -c '
+import json, sys, oast
+with oast.Worker("python", name="outer", **json.loads(sys.argv[1])) as w:
+    w.remote_eval_wait("import oast; inner = oast.Worker(\"lua\", name=\"inner\")")
+    where = w.remote_eval_fetch("""
+import os
+maps = open("/proc/self/maps").read().split()
+[oast.__file__, *{os.path.dirname(path) for path in maps if "/liboast.so" in path}]""")
+    print(*where, *sorted(kernel.name for kernel in w.broker.list()))' "$options"
+done
 
 expect 2 "$prefix/bin/oast" eval '1 + 1'

@@ -1,5 +1,6 @@
-# What other projects see of an installed oast: the target oast::oast by find_package(oast), and
-# oast.pc by pkg-config. Both find their files relative to themselves, so that a prefix may move.
+# What other projects see of an installed oast: the target oast::oast by find_package(oast), oast.pc
+# by pkg-config, and the Python package. All find their files relative to themselves, so that a
+# prefix may move.
 
 include(CMakePackageConfigHelpers)
 
@@ -25,3 +26,8 @@ file(RELATIVE_PATH pkgconfig_to_prefix
 string(REGEX REPLACE "/$" "" pkgconfig_to_prefix "${pkgconfig_to_prefix}")
 configure_file(${CMAKE_CURRENT_LIST_DIR}/oast.pc.in ${PROJECT_BINARY_DIR}/oast.pc @ONLY)
 install(FILES ${PROJECT_BINARY_DIR}/oast.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/pkgconfig)
+
+# The Python package, beside that of the Python kernel, which finds it there: a kernel is a host too.
+install(DIRECTORY ${PROJECT_SOURCE_DIR}/bindings/python/oast
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/oast/python
+  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)

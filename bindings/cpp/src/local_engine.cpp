@@ -28,7 +28,7 @@ std::function<Value(kernel::Engine&)> job_of(const Evaluator::Request& request,
                                              EvalOptions& options) {
   using Reply = Evaluator::Request::Reply;
   using What = Evaluator::Request::What;
-  const bool value = request.reply == Reply::value || request.reply == Reply::channel;
+  const bool value = request.reply != Reply::done && request.reply != Reply::nothing;
   const bool channel = request.reply == Reply::channel;
   if (request.what == What::eval) {
     return [=, code = std::string(request.text), name = std::move(options.source_name),

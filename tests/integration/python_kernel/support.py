@@ -42,9 +42,9 @@ class Daemon:
         self._scratch = tempfile.TemporaryDirectory(prefix="oast-test.")
         scratch = pathlib.Path(self._scratch.name)
         self.directory = str(scratch / "broker")
-        environment = {"PYTHONPATH": str(PACKAGE),
-                       "OAST_KERNEL_LIBRARY": os.environ["OAST_KERNEL_LIBRARY"]}
-        specs = {name: {"argv": ["{exename}", "{exeflags}", "-m", "oast_kernel"] + arguments,
+        environment = {"OAST_KERNEL_LIBRARY": os.environ["OAST_KERNEL_LIBRARY"]}
+        main = str(PACKAGE / "oast_kernel/__main__.py")
+        specs = {name: {"argv": ["{exename}", "{exeflags}", main] + arguments,
                         "exename": sys.executable,
                         "language": "python", "display_name": name, "env": environment}
                  for name, arguments in (("python", []), ("ipython", ["--ipython"]))}

@@ -43,7 +43,8 @@ constexpr const char* kExamples =
     "           {\"float\": inf, -inf or nan}, {\"bytes_base64\"}, {\"map\": [[key, value], "
     "...]},\n"
     "           {\"tensor\": {\"dtype\", \"shape\", \"data\": up to 1000 elements}},\n"
-    "           {\"error\": {...}}, {\"native\": {\"format\", \"bytes\": how many}}\n";
+    "           {\"error\": {...}}, {\"native\": {\"format\", \"bytes\": how many}};\n"
+    "           null for an object of Python's own, which is a display among the outputs\n";
 
 // Outcomes and errors have these in common.
 Json failure_json(std::string_view kind, const Failure& failure) {
@@ -97,8 +98,9 @@ int evaluate(const EvalCommand& command) {
   }
   ExecutionOptions options{.source_name = "eval", .collect = command.json};
   if (command.timeout) options.timeout = std::chrono::duration<double>(*command.timeout);
-  const Outcome outcome =
-      execute(session->worker(), session->own(), signals, command.code, std::move(options));
+  const Outcome outcome = execute(session->worker(), session->own(), signals,
+                                  {.text = command.code, .reply = Evaluator::Request::Reply::shown},
+                                  std::move(options));
   const ExitOnSignal impatient(signals);  // a long value may be in nobody's interest
   if (!command.json) return print_outcome(outcome, language);
   out().print(dump(outcome_json(outcome, session->worker().name(), language)) + "\n");

@@ -21,20 +21,23 @@ std::variant<Value, Failure> result_of(const Future<Value>& future) {
 
 }  // namespace
 
-Outcome execute(Worker& worker, bool own, Signals& signals, std::string_view code,
+Outcome execute(Worker& worker, bool own, Signals& signals, Evaluator::Request request,
                 ExecutionOptions options) {
   const auto start = std::chrono::steady_clock::now();
-  const auto streams = std::make_shared<RequestStreams>(options.collect);
+  const auto streams =
+      options.streams ? options.streams : std::make_shared<RequestStreams>(options.collect);
   EvalOptions eval{.source_name = std::move(options.source_name), .args = std::move(options.args)};
   eval.on_output = [streams](const Output& output) { streams->write(output); };
   eval.on_input = [streams](const std::string& prompt, bool password) {
     return streams->read(prompt, password);
   };
   Outcome outcome;
-  const Future<Value> future = worker.submit(
-      {.what = Evaluator::Request::What::eval, .text = code, .blocking = true}, std::move(eval));
+  request.blocking = true;
+  const Future<Value> future = worker.submit(request, std::move(eval));
   {
-    Watchman watchman(worker, own, signals, future, *streams, options.timeout);
+    auto left = options.timeout;
+    if (left) *left -= start - options.since;
+    Watchman watchman(worker, own, signals, future, *streams, left);
     // An abandoned request never becomes ready: look up now and then.
     while (!future.wait_for(100ms) && !watchman.abandoned()) {
     }

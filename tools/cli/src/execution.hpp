@@ -12,6 +12,7 @@
 
 #include "bell.hpp"
 #include "oast/worker.hpp"
+#include "request_streams.hpp"
 #include "signals.hpp"
 
 namespace oast::cli {
@@ -20,7 +21,10 @@ struct ExecutionOptions {
   std::string source_name;
   std::vector<Value> args = {};
   std::optional<std::chrono::duration<double>> timeout = {};
+  std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  ///< of timeout
   bool collect = false;  ///< keep the output instead of printing it
+  /// Where the output goes, for one request only; empty: its own.
+  std::shared_ptr<RequestStreams> streams = {};
 };
 
 /// Why a request was told to end before its time.
@@ -40,7 +44,7 @@ struct Outcome {
   const Failure* failure() const { return std::get_if<Failure>(&result); }
 };
 
-/// Evaluates `code`, printing its output to our own streams and answering its input requests from
+/// Has `request` done, printing its output to our own streams and answering its input requests from
 /// our standard input. Blocks until it has ended. `own`: the kernel is ours, and is killed when the
 /// code does not end: soon after Ctrl-C, or at the second one where a person can be told so, soon
 /// after the deadline, at once on SIGTERM. Somebody else's kernel is left alone and the request
@@ -48,7 +52,7 @@ struct Outcome {
 ///
 /// Throws std::system_error when the output cannot be written for another reason than that its
 /// reader left.
-Outcome execute(Worker& worker, bool own, Signals& signals, std::string_view code,
+Outcome execute(Worker& worker, bool own, Signals& signals, Evaluator::Request request,
                 ExecutionOptions options);
 
 /// The exit code that the outcome calls for.

@@ -65,7 +65,8 @@ class Repl {
 
   int evaluate(const std::string& text) {
     const Outcome outcome =
-        execute(session_->worker(), session_->own(), signals_, text, {.source_name = "repl"});
+        execute(session_->worker(), session_->own(), signals_,
+                {.text = text, .reply = Evaluator::Request::Reply::shown}, {.source_name = "repl"});
     show(outcome);
     const int code = exit_code(outcome);
     const bool asked = outcome.cut == Cut::terminated || outcome.cut == Cut::reader_gone ||

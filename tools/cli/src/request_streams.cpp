@@ -52,7 +52,8 @@ void RequestStreams::print(const Output& output) {
   Writer& writer = output.stream == Output::Stream::err ? err() : out();
   try {
     const bool text = output.stream != Output::Stream::display;
-    writer.write(text ? output.text : display_text(output), &muted_);
+    const std::string gap = text || writer.at_line_start() ? "" : "\n";
+    writer.write(text ? output.text : gap + display_text(output), &muted_);
     if (writer.reader_gone()) broken_.ring();
   } catch (const std::system_error&) {
     {

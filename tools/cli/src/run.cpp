@@ -31,7 +31,8 @@ constexpr const char* kExamples =
     "  oast run --to work setup.lua        in a running kernel, which keeps what it defines\n"
     "\n"
     "The program's io.read reads the standard input of oast. Everything after FILE belongs to\n"
-    "the program.\n";
+    "the program. One in Python ends as it would under python: when its threads have ended and\n"
+    "the functions of atexit have run.\n";
 
 std::string read_file(const std::string& path) {
   std::error_code error;
@@ -89,13 +90,44 @@ std::optional<int> exit_of_program(const Outcome& outcome) {
   return 1;
 }
 
+// What python does once a program is over: waits for its threads, and runs what it left to atexit.
+constexpr const char* kFinish = "oast_kernel.finish";
+
+int report(const Outcome& outcome, Signals& signals) {
+  const ExitOnSignal impatient(signals);  // nobody may be reading a long message
+  if (const auto status = exit_of_program(outcome)) return *status;
+  explain(outcome);
+  return exit_code(outcome);
+}
+
+// Whether the kernel still knows what the program left to be done.
+bool leaves_rest(const Outcome& outcome) {
+  if (outcome.cut != Cut::none && outcome.cut != Cut::interrupted) return false;
+  return outcome.value() || outcome.failure()->kind == FailureKind::remote_exception ||
+         outcome.failure()->kind == FailureKind::interrupted;
+}
+
+// Ends a program in our own Python kernel as python does. `status` is its exit code so far.
+int finish(Session& session, Signals& signals, ExecutionOptions options, int status) {
+  const Evaluator::Request request{.what = Evaluator::Request::What::call,
+                                   .text = kFinish,
+                                   .reply = Evaluator::Request::Reply::done};
+  const Outcome outcome = execute(session.worker(), true, signals, request, std::move(options));
+  const bool unknown = outcome.failure() && outcome.failure()->kind == FailureKind::not_found;
+  return outcome.value() || unknown ? status : report(outcome, signals);
+}
+
 int run_program(const RunCommand& command, const std::string& code) {
   Signals signals;
   std::optional<Session> session;
+  std::string language;
+  // What threads print when the program's own code has ended.
+  const auto late = std::make_shared<RequestStreams>(false);
   {
     const ExitOnSignal impatient(signals);
-    session.emplace(command.kernel);
-    if (session->language() == "lua") {
+    session.emplace(command.kernel, [late](const Output& output) { late->write(output); });
+    language = session->language();
+    if (language == "lua") {
       std::vector<Value> words;
       for (const std::string& word : command.words) words.push_back(argument(word));
       // Ahead of the program in the same lane, so there is nothing to wait for.
@@ -108,12 +140,13 @@ int run_program(const RunCommand& command, const std::string& code) {
     options.args.push_back(argument(command.words[i]));
   }
   if (command.timeout) options.timeout = std::chrono::duration<double>(*command.timeout);
+  ExecutionOptions rest{.timeout = options.timeout, .streams = late};
+  const Evaluator::Request request{.text = code, .reply = Evaluator::Request::Reply::done};
   const Outcome outcome =
-      execute(session->worker(), session->own(), signals, code, std::move(options));
-  const ExitOnSignal impatient(signals);  // nobody may be reading a long message
-  if (const auto status = exit_of_program(outcome)) return *status;
-  explain(outcome);
-  return exit_code(outcome);
+      execute(session->worker(), session->own(), signals, request, std::move(options));
+  const int status = report(outcome, signals);
+  if (!session->own() || language != "python" || !leaves_rest(outcome)) return status;
+  return finish(*session, signals, std::move(rest), status);
 }
 
 }  // namespace

@@ -118,7 +118,9 @@ class Evaluator {
 
   /// What is asked of a worker, in all its variations.
   struct Request {
-    enum class Reply : unsigned char { value, done, nothing, channel };
+    /// shown: for a person to look at; a value that only its own language could read comes as a
+    /// display, if the kernel can, and the value is nil.
+    enum class Reply : unsigned char { value, done, nothing, channel, shown };
     enum class What : unsigned char { eval, call, call_source };
     What what = What::eval;
     std::string_view text = {};  ///< code, dotted path, or source of a function

@@ -6,7 +6,11 @@
     broker()                 what a host library needs to be a host of the same broker
 """
 
-from typing import Any, Optional, Tuple
+from __future__ import annotations
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
 
 __all__ = ["Channel", "RemoteChannel", "RemoteError", "broker", "call", "clear_output", "display",
            "update_display"]
@@ -16,7 +20,7 @@ _connection: Any = None
 # Loaded when asked for: where each name is.
 _HOMES = {"Channel": "channels", "RemoteChannel": "channels", "RemoteError": "decode",
           "call": "calls", "clear_output": "displays", "display": "displays",
-          "update_display": "displays"}
+          "finish": "process", "update_display": "displays"}
 
 
 def broker() -> Optional[Tuple[str, str]]:

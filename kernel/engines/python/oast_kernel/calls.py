@@ -1,9 +1,13 @@
 """Functions by name."""
 
+from __future__ import annotations
+
 import builtins
-import importlib
 import sys
-from typing import Any, Callable, Dict, List, Optional, Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, List, Optional, Union
 
 
 class Unknown(LookupError):
@@ -47,6 +51,7 @@ def _walk(value: Any, steps: List[str], path: str, module: str = "") -> Any:
 
 def _import(name: str) -> Any:
     """The module, or nothing when there is none of that name."""
+    import importlib  # here, as few calls need it
     try:
         return importlib.import_module(name)
     except ModuleNotFoundError as error:

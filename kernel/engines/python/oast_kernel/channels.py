@@ -1,8 +1,13 @@
 """Bounded queues that live in this kernel, for hosts and for the code here."""
 
-from typing import Any, Iterator, Optional
+from __future__ import annotations
+
 
 from .kernel import Kernel
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Iterator, Optional
 
 _kernel: Optional[Kernel] = None
 

@@ -4,15 +4,19 @@ What a tensor holds is not copied when it is large: it stays in the message that
 lives as long as somebody refers to it.
 """
 
+from __future__ import annotations
+
 import ctypes
 import struct
 import sys
-from typing import Any, Callable, List, Optional, Tuple
 
-from . import native
 from .encode import (BOOL, BYTES, ERROR, FLOAT64, INT64, LENT_SIZE, LIST, MAP, NATIVE, NIL,
                      NODE_SIZE, NODE_WORDS, STRING, TENSOR)
 from .library import Failure
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, List, Optional, Tuple
 
 # By oast_dtype: the format of the struct module, and numpy's name.
 _DTYPES = (("?", "bool"), ("b", "int8"), ("B", "uint8"), ("h", "int16"), ("H", "uint16"),
@@ -142,6 +146,7 @@ class Decoder:
         first = self._at
         self._at = first + self._words[word + 5]
         buffers = [self._memory_at(index) for index in range(first, self._at)]
+        from . import native  # slow to import, and seldom needed
         return native.load(self._memory_at(at), buffers)
 
 

@@ -1,11 +1,16 @@
 """Rich display: one thing in several forms (MIME types), as notebooks show it."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any, Dict, List, Optional, Tuple
 
 from .kernel import Kernel
 from .streams import current_tag
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional, Tuple
 
 _METHODS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"),
             ("_repr_svg_", "image/svg+xml"), ("_repr_png_", "image/png"),
@@ -13,6 +18,8 @@ _METHODS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"),
             ("_repr_json_", "application/json"), ("_repr_javascript_", "application/javascript"),
             ("_repr_pdf_", "application/pdf"))
 _BINARY = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+
+_LONGEST_TEXT = 65536  # characters of a plain text
 
 _kernel: Optional[Kernel] = None
 
@@ -75,6 +82,17 @@ def emit(forms: Dict[str, Any], display_id: str = "", update: bool = False) -> N
         print(forms.get("text/plain", ""))
         return
     _kernel.display(current_tag(), parts, display_id, update)
+
+
+def plain_text(value: Any) -> str:
+    """As Python's own prompt shows it. Never fails, but an interrupt hits it like any code."""
+    try:
+        text = repr(value)
+    except KeyboardInterrupt:
+        raise
+    except BaseException as error:  # the user's code, which may raise SystemExit too
+        text = "<%s whose repr raises %s>" % (type(value).__name__, type(error).__name__)
+    return text if len(text) <= _LONGEST_TEXT else text[:_LONGEST_TEXT] + "..."
 
 
 def emit_last(value: Any) -> bool:

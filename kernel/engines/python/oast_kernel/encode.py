@@ -5,14 +5,19 @@ exceptions, and as tensors whatever has the buffer protocol. Everything else goe
 pickle, which only Python can read.
 """
 
+from __future__ import annotations
+
 import ctypes
 import struct
 import sys
-from array import array
-from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-from . import native, tracebacks
+from . import tracebacks
 from .library import Failure, Text, address_of, text
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from array import array
+    from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
 (NIL, BOOL, INT64, FLOAT64, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE) = range(11)
 NODE_SIZE = 72
@@ -53,12 +58,18 @@ def dtype_of(view: memoryview) -> Optional[int]:
     return None
 
 
-class Encoder:
-    """Encodes one value. `nodes` and `count` are it; they and `held` must live as long as they are
-    read, and as long as the library was lent memory when `lends`."""
+class NotPortable(TypeError):
+    """Only Python could read this."""
 
-    def __init__(self, value: Any) -> None:
+
+class Encoder:
+    """Encodes one value; with `portable` it raises NotPortable where it would need a pickle.
+    `nodes` and `count` are the value; they and `held` must live as long as they are read, and as
+    long as the library was lent memory when `lends`."""
+
+    def __init__(self, value: Any, portable: bool = False) -> None:
         self.held: List[Any] = []
+        self._portable = portable
         self.lends = False
         self._parts: List[bytes] = []
         self._path: List[Any] = []
@@ -159,6 +170,7 @@ class Encoder:
     def _place(self) -> str:
         if not self._path:
             return "the value"
+        from . import native
         return "value" + "".join("[%s]" % native.short(step) for step in self._path)
 
     def _sequence(self, value: Any) -> None:
@@ -182,6 +194,7 @@ class Encoder:
 
     def _column(self, value: Any) -> bool:
         """Writes many ints or floats at once; false when they are not that."""
+        from array import array
         kinds = set(map(type, value))
         try:
             if kinds == {int}:
@@ -250,6 +263,7 @@ class Encoder:
         self._tensor(dtype, view.shape or (), data, view.nbytes)
 
     def _tensor(self, dtype: int, shape: Tuple[int, ...], data: Any, size: int) -> None:
+        from array import array
         sizes = array("q", shape)
         self.held.append(sizes)
         self._parts.append(_tensor(TENSOR, dtype, self._address(data, size), size, len(shape),
@@ -261,6 +275,9 @@ class Encoder:
         self._parts.append(_failure(ERROR, ctypes.addressof(record)))
 
     def _native(self, value: Any) -> None:
+        if self._portable:
+            raise NotPortable
+        from . import native  # slow to import, and seldom needed
         data, buffers = native.dump(value, self._path)
         self._parts.append(_native(NATIVE, self._address(data, len(data)), len(data), len(buffers),
                                    address_of(_FORMAT)))

@@ -1,8 +1,9 @@
 """Takes requests, has them executed, and answers each of them once."""
 
+from __future__ import annotations
+
 import os
 import sys
-from typing import Any, Optional, Tuple
 
 from . import calls, displays, library, tracebacks
 from .channels import RemoteChannel
@@ -11,10 +12,14 @@ from .interrupt import Gate
 from .kernel import Kernel, Request
 from .streams import TextInput, request_tag
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Optional, Tuple
+
+    Answer = Tuple[Optional[bytes], Optional[Encoder]]
+
 # How often what was lent is looked after while nothing else happens.
 _LEASE_CHECK_MS = 20
-
-Answer = Tuple[Optional[bytes], Optional[Encoder]]
 
 
 class Engine:
@@ -90,17 +95,20 @@ class Engine:
                 raise TypeError("a channel was asked for, and this is a %s; "
                                 "RemoteChannel(capacity) makes one" % type(value).__name__)
             value = value.id
-        elif want != library.WANT_VALUE:
+        elif want not in (library.WANT_VALUE, library.WANT_SHOWN):
             value = None
         nodes = scalar_nodes(value)
         if nodes is not None:
             return nodes, None
+        to_show = want == library.WANT_SHOWN
         try:
-            return None, Encoder(value)
+            return None, Encoder(value, portable=to_show)
         except TypeError:
-            if shown:  # it was for somebody to look at
-                return scalar_nodes(None), None
-            raise
+            if to_show and not shown:
+                displays.emit({"text/plain": displays.plain_text(value)})
+            elif not shown:
+                raise
+            return scalar_nodes(None), None  # it was for somebody to look at
 
     def _fail(self, request: Request, error: BaseException) -> None:
         status = library.REMOTE_EXCEPTION

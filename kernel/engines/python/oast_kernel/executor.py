@@ -1,13 +1,21 @@
 """Runs the user's code in a __main__ that lives as long as the kernel."""
 
+from __future__ import annotations
+
 import os
 import sys
 import types
-from typing import Any, Dict, List, Optional
 
 from . import calls
 from .interrupt import Gate
 from .sources import COROUTINE, Program, Sources
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict, List, Optional
+
+# By -P or -I: neither the script's nor the current directory is on sys.path.
+SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
 
 
 class Executor:
@@ -58,7 +66,8 @@ class Executor:
                                     else argument for argument in arguments]
         if is_file:
             self.namespace["__file__"] = os.path.abspath(source_name)
-            sys.path[0] = os.path.dirname(os.path.abspath(source_name))
+            if not SAFE_PATH:
+                sys.path[0] = os.path.dirname(os.path.abspath(source_name))
 
     def call(self, function: str, source: str, arguments: List[Any]) -> Any:
         """The value of a call; awaited if it is a coroutine."""

@@ -5,10 +5,15 @@ which request that is. The handler raises only while the user's code of that req
 neither the kernel's own code nor a later request is hit.
 """
 
-import signal
+from __future__ import annotations
+
+import _signal as signal  # type: ignore[import]  # the module signal takes longer to import
 import sys
-from types import FrameType
-from typing import Any, Callable, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import FrameType
+    from typing import Any, Callable, Optional
 
 
 class Gate:

@@ -1,11 +1,11 @@
 """The connection of this process to its broker, in Python's terms. One in a process."""
 
+from __future__ import annotations
+
 import ctypes
 import os
-import signal
 import struct
 import threading
-from typing import Any, List, NamedTuple, Optional, Sequence, Tuple
 
 from . import library
 from .decode import Decoder, Memory
@@ -13,24 +13,28 @@ from .encode import Encoder, failure_of
 from .library import MimePart, Text, Value
 from .tracebacks import Report
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional, Sequence, Tuple
+
+_SIGINT = 2
 _view = struct.Struct("<IIQ" + "Q" * 8 + "QIII4x")
 
 
-class Request(NamedTuple):
+class Request:
     """An oast_request_view. Texts are copies, the arguments are not."""
 
-    handle: int
-    kind: int
-    want: int
-    tag: int
-    code: str
-    function: str
-    source_name: str
-    args_address: int
-    args_nodes: int
-    args_count: int
-    cursor: int
-    detail: int
+    __slots__ = ("handle", "kind", "want", "tag", "code", "function", "source_name",
+                 "args_address", "args_nodes", "args_count", "cursor", "detail")
+
+    def __init__(self, handle: int, view: bytes) -> None:
+        self.handle = handle
+        (self.kind, self.want, self.tag, code, code_size, function, function_size, name, name_size,
+         self.args_address, self.args_nodes, self.args_count, _lane, self.cursor,
+         self.detail) = _view.unpack(view)
+        self.code = _text(code, code_size)
+        self.function = _text(function, function_size)
+        self.source_name = _text(name, name_size)
 
 
 class Kernel:
@@ -46,7 +50,7 @@ class Kernel:
 
     def connect(self) -> None:
         """Raises OSError when it cannot."""
-        options = library.Options(ctypes.sizeof(library.Options), signal.SIGINT, None, None, 1)
+        options = library.Options(ctypes.sizeof(library.Options), _SIGINT, None, None, 1)
         status = self._library.oast_kernel_connect(ctypes.byref(options),
                                                    ctypes.byref(self._handle))
         if status != library.OK:
@@ -90,12 +94,8 @@ class Kernel:
         status = take(self._handle, timeout_ms, handle)
         if status != library.OK:
             return status, None
-        view = self._library.oast_request_get(handle)
-        (kind, want, tag, code, code_size, function, function_size, name, name_size, args, nodes,
-         count, _lane, cursor, detail) = _view.unpack(ctypes.string_at(view, _view.size))
-        return status, Request(handle.value or 0, kind, want, tag, _text(code, code_size),
-                               _text(function, function_size), _text(name, name_size), args, nodes,
-                               count, cursor, detail)
+        view = ctypes.string_at(self._library.oast_request_get(handle), _view.size)
+        return status, Request(handle.value or 0, view)
 
     def arguments(self, request: Request) -> List[Any]:
         if not request.args_count:

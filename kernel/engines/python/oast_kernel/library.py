@@ -1,10 +1,15 @@
 """The kernel SDK, liboast_kernel.so, as ctypes sees it: schemas/include/oast_value.h and
 kernel/include/oast_kernel.h in Python, and nothing more."""
 
+from __future__ import annotations
+
 import ctypes
 import os
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
-from typing import Any, List, Optional
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List, Optional
 
 ABI = 1
 
@@ -14,7 +19,7 @@ ABI = 1
 # oast_request_kind
 EVAL, CALL, COMPLETE, INSPECT, IS_COMPLETE = range(5)
 # oast_want
-WANT_VALUE, WANT_DONE, WANT_NOTHING, WANT_CHANNEL = range(4)
+WANT_VALUE, WANT_DONE, WANT_NOTHING, WANT_CHANNEL, WANT_SHOWN = range(5)
 # oast_code_status
 CODE_COMPLETE, CODE_INCOMPLETE, CODE_INVALID, CODE_UNKNOWN = range(4)
 # oast_stream

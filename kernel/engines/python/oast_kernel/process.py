@@ -1,18 +1,20 @@
 """What makes a Python process a kernel."""
 
+from __future__ import annotations
+
 import atexit
 import builtins
 import ctypes
 import faulthandler
+import gc
+import io
 import os
-import signal
 import sys
 import threading
-from typing import Any, List
 
 import oast_kernel
 
-from . import channels, displays, library
+from . import channels, displays, late, library
 from .engine import Engine
 from .executor import Executor
 from .interrupt import Gate
@@ -20,7 +22,13 @@ from .kernel import Kernel
 from .queries import Queries, plain_editing
 from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, List
+
 _USAGE = "usage: python -m oast_kernel [--ipython], started by a broker: launch details on stdin"
+_HOME = os.path.dirname(os.path.dirname(os.path.abspath(__file__)))  # where the package is
+_BACKEND = "module://oast_kernel.matplotlib_backend"
 _UNBUFFERED = 2  # _IONBF
 # How long threads may go on when the kernel shall end: less than the 15 s until a broker sends a
 # signal, so that the functions of atexit run whatever the threads do.
@@ -62,24 +70,43 @@ def serve(kernel: Kernel, ipython: bool) -> None:
     Engine(kernel, gate, executor, stdin).serve()
     if kernel.forked:
         os._exit(0)
-    _join_threads()
-    atexit._run_exitfuncs()
+    try:
+        finish(_THREADS_PATIENCE)
+    except BaseException:  # the rest of the end must come in any case
+        pass
     kernel.exit(0)
 
 
-def _join_threads() -> None:
-    """As python does at its end, but not without end: who stopped the kernel waits."""
+def finish(patience: float = 0) -> None:
+    """What python does at the end of a program: waits for threads that are no daemons, though for
+    `patience` seconds at most unless that is 0; runs the functions of atexit; and writes what files
+    that nobody closed still hold back. Once."""
+    import signal  # slow to import, and not needed before
+
     def give_up(_signal: int, _frame: Any) -> None:
         raise TimeoutError
 
     try:
-        signal.signal(signal.SIGALRM, give_up)
-        signal.setitimer(signal.ITIMER_REAL, _THREADS_PATIENCE)
+        if patience:
+            signal.signal(signal.SIGALRM, give_up)
+            signal.setitimer(signal.ITIMER_REAL, patience)
         threading._shutdown()  # type: ignore[attr-defined]
-    except BaseException:  # the rest of the end must come in any case
-        pass
     finally:
-        signal.setitimer(signal.ITIMER_REAL, 0)
+        if patience:
+            signal.setitimer(signal.ITIMER_REAL, 0)
+        try:
+            atexit._run_exitfuncs()
+        finally:
+            _flush_files()
+
+
+def _flush_files() -> None:
+    for thing in gc.get_objects():
+        if type(thing) in (io.TextIOWrapper, io.BufferedWriter, io.BufferedRandom):
+            try:
+                thing.flush()
+            except (OSError, ValueError):  # it is full, or was closed
+                pass
 
 
 def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
@@ -92,8 +119,8 @@ def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
     os.register_at_fork(after_in_child=out.forget_kernel)
     os.register_at_fork(after_in_child=err.forget_kernel)
     builtins.input = make_input(kernel.input)
-    import getpass
-    getpass.getpass = make_getpass(kernel.input)
+    late.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
+                                                          make_getpass(kernel.input)))
     # What C code prints must not wait in a buffer for the end of the process.
     libc = ctypes.CDLL(None)
     libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _UNBUFFERED, 0)
@@ -123,17 +150,27 @@ def _offer(kernel: Kernel, namespace: Any) -> None:
     builtins.display = displays.display  # type: ignore[attr-defined]
     namespace["RemoteChannel"] = channels.RemoteChannel
     _offer_host_library()
-    os.environ.setdefault("MPLBACKEND", "module://oast_kernel.matplotlib_backend")
+    _offer_backend()
+
+
+def _offer_backend() -> None:
+    """matplotlib shows its figures by us. Child processes are told too, so they must find us."""
+    if os.environ.setdefault("MPLBACKEND", _BACKEND) == _BACKEND:
+        paths = os.environ.get("PYTHONPATH")
+        os.environ["PYTHONPATH"] = _HOME if not paths else paths + os.pathsep + _HOME
 
 
 def _offer_host_library() -> None:
-    """In a source tree `import oast` works as it is, unless one is installed."""
-    root = os.path.abspath(__file__)
-    for _ in range(5):  # kernel/engines/python/oast_kernel/process.py
-        root = os.path.dirname(root)
-    package = os.path.join(root, "bindings", "python")
-    if os.path.isdir(os.path.join(package, "oast")) and package not in sys.path:
-        sys.path.append(package)
-        beside = os.path.join(os.path.dirname((library.candidates() or [""])[0]), "liboast.so.1")
-        if os.path.exists(beside):  # of the same build as the kernel's library
-            os.environ.setdefault("OAST_LIBRARY", os.path.abspath(beside))
+    """`import oast` works as it is: the package is beside this one where oast is installed, else in
+    the source tree. It comes last, after what is installed for this Python."""
+    place = _HOME
+    if not os.path.isdir(os.path.join(place, "oast")):
+        place = os.path.join(os.path.abspath(os.path.join(_HOME, *[os.pardir] * 3)),
+                             "bindings", "python")
+        if not os.path.isdir(os.path.join(place, "oast")):
+            return
+    if place not in sys.path:
+        sys.path.append(place)
+    beside = os.path.join(os.path.dirname((library.candidates() or [""])[0]), "liboast.so.1")
+    if os.path.exists(beside):  # of the same build as the kernel's library
+        os.environ.setdefault("OAST_LIBRARY", os.path.abspath(beside))

@@ -1,10 +1,15 @@
 """The thread that answers what frontends ask of code being edited, while code runs."""
 
+from __future__ import annotations
+
 import _thread
-from typing import Any, Dict
 
 from . import library
 from .kernel import Kernel, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Dict
 
 
 class Queries:

@@ -1,11 +1,16 @@
 """The user's source: compiled, and kept for tracebacks and inspection."""
 
+from __future__ import annotations
+
 import __future__
 import _ast as ast  # the module ast takes much longer to import
-import linecache
-from collections import OrderedDict
-from types import CodeType
-from typing import Dict, NamedTuple, Optional, Tuple
+
+from . import late
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import CodeType
+    from typing import Any, Dict, Optional, Tuple
 
 # What `from __future__ import ...` may set, for all later code too, as in an interactive Python.
 _FUTURE = 0
@@ -16,22 +21,31 @@ _KEPT = 5000  # sources
 _CACHED = 256  # compiled
 
 
-class Program(NamedTuple):
+class Program:
     """A module's body, and the expression it ends with."""
 
-    body: Optional[CodeType]
-    last: Optional[CodeType]
-    is_async: bool  # it awaits
+    def __init__(self, body: Optional[CodeType], last: Optional[CodeType]) -> None:
+        self.body = body
+        self.last = last
+        flags = (body.co_flags if body else 0) | (last.co_flags if last else 0)
+        self.is_async = bool(flags & COROUTINE)  # it awaits
 
 
 class Sources:
     """For the main thread."""
 
     def __init__(self) -> None:
-        self._names: "OrderedDict[str, str]" = OrderedDict()  # text by name
+        self._names: Dict[str, str] = {}  # text by name, the last used one last
         self._numbers: Dict[str, int] = {}
-        self._programs: "OrderedDict[Tuple[str, str], Program]" = OrderedDict()
+        self._programs: Dict[Tuple[str, str], Program] = {}
         self._flags = 0
+        self._lines: Dict[str, Any] = {}  # for linecache
+        self._linecache: Any = None
+        late.when_imported("linecache", self._share)
+
+    def _share(self, linecache: Any) -> None:
+        linecache.cache.update(self._lines)
+        self._linecache = linecache
 
     def compile(self, code: str, source_name: str) -> Program:
         """Raises SyntaxError and what else compile() raises."""
@@ -41,7 +55,7 @@ class Sources:
             program = self._compile(code, self._remember(code, source_name))
             self._programs[key] = program
             if len(self._programs) > _CACHED:
-                self._programs.popitem(last=False)
+                del self._programs[next(iter(self._programs))]
         return program
 
     def _compile(self, code: str, name: str) -> Program:
@@ -54,8 +68,7 @@ class Sources:
         if tree.body:
             body = compile(tree, name, "exec", flags, True)
             self._keep_flags(body.co_flags & _FUTURE)
-        flags = (body.co_flags if body else 0) | (last.co_flags if last else 0)
-        return Program(body, last, bool(flags & COROUTINE))
+        return Program(body, last)
 
     def _keep_flags(self, flags: int) -> None:
         if flags & ~self._flags:
@@ -71,11 +84,14 @@ class Sources:
             number = self._numbers.get(wanted, 1) + 1
             self._numbers[wanted] = number
             name = "<eval %d>" % number if not source_name else "%s (%d)" % (wanted, number)
+        self._names.pop(name, None)
         self._names[name] = code
-        self._names.move_to_end(name)
-        linecache.cache[name] = (len(code), None, code.splitlines(True), name)
+        lines = self._linecache.cache if self._linecache is not None else self._lines
+        lines[name] = (len(code), None, code.splitlines(True), name)
         if len(self._names) > _KEPT:
-            linecache.cache.pop(self._names.popitem(last=False)[0], None)
+            oldest = next(iter(self._names))
+            del self._names[oldest]
+            lines.pop(oldest, None)
         return name
 
 

@@ -1,10 +1,18 @@
 """sys.stdout, sys.stderr and sys.stdin of a kernel, and whose output it is."""
 
+from __future__ import annotations
+
 import contextvars
 import io
 import os
 import threading
-from typing import Any, Callable, Iterable, List, Optional, Union
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Iterable, List, Optional, Union
+
+    # Sends bytes as output of a request: (tag, stream, bytes).
+    Send = Callable[[int, int, bytes], None]
 
 # The request that the code running here belongs to; tasks of asyncio inherit it.
 request_tag: "contextvars.ContextVar[Optional[int]]" = contextvars.ContextVar("oast_request")
@@ -29,10 +37,6 @@ def tag_threads() -> None:
 
     tagged_start.__name__, tagged_start.__doc__ = "start", start.__doc__
     threading.Thread.start = tagged_start  # type: ignore[assignment]
-
-
-# Sends bytes as output of a request: (tag, stream, bytes).
-Send = Callable[[int, int, bytes], None]
 
 
 class ByteOutput(io.RawIOBase):

@@ -1,8 +1,13 @@
 """Exceptions as a person wants to see them: the user's own frames, and none of the kernel's."""
 
+from __future__ import annotations
+
 import os
-from types import TracebackType
-from typing import Any, List, Optional, Set, Tuple
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from types import TracebackType
+    from typing import Any, List, Optional, Set, Tuple
 
 _PACKAGE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 _LONGEST_MESSAGE = 4096

@@ -1,0 +1,56 @@
+"""What is done to modules that most code does not need, and that are slow to import: only once
+something imports them."""
+
+from __future__ import annotations
+
+import sys
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict
+
+
+def when_imported(name: str, action: Callable[[Any], object]) -> None:
+    """Has `action` done to the module, now or when it has been imported. One action a module."""
+    if name in sys.modules:
+        action(sys.modules[name])
+        return
+    if _finder not in sys.meta_path:
+        sys.meta_path.insert(0, _finder)
+    _finder.actions[name] = action
+
+
+class _Finder:
+    """Finds what the other finders find, with the action added."""
+
+    def __init__(self) -> None:
+        self.actions: Dict[str, Callable[[Any], object]] = {}
+
+    def find_spec(self, name: str, path: Any = None, target: Any = None) -> Any:
+        if name not in self.actions:
+            return None
+        for finder in sys.meta_path:
+            spec: Any = finder.find_spec(name, path, target) if finder is not self else None
+            if spec is not None:
+                spec.loader = _Loader(spec.loader, self.actions.pop(name))
+                return spec
+        return None
+
+
+class _Loader:
+    """Another's, for once, with the action added."""
+
+    def __init__(self, loader: Any, action: Callable[[Any], object]) -> None:
+        self._loader = loader
+        self._action = action
+
+    def create_module(self, spec: Any) -> Any:
+        return self._loader.create_module(spec)
+
+    def exec_module(self, module: Any) -> None:
+        module.__loader__ = module.__spec__.loader = self._loader
+        self._loader.exec_module(module)
+        self._action(module)
+
+
+_finder: Any = _Finder()
