@@ -125,8 +125,8 @@ TEST_CASE("a kernel in C asks its host for a line") {
 TEST_CASE("P10: an interrupt is the engine's own signal, once a callback, and hits nothing later") {
   Hub hub(OAST_C_KERNEL);
   for (std::int64_t i = 1; i <= 3; ++i) {
-    const auto id = hub.eval("spin");
-    hub.until_running(id);
+    const auto id = hub.eval("spin on");
+    CHECK(next_output(hub, id).text == "on");  // from now on it counts signals
     CHECK(hub.interrupt(0).state == wire::BreakState::signalled);
     const Failure failure = hub.await(id).failure();
     CHECK(failure.kind == FailureKind::interrupted);

@@ -1,5 +1,6 @@
 // A whole kernel process, with the toy engine, at the hands of a test that plays broker and hosts.
 #include <doctest/doctest.h>
+#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -45,6 +46,32 @@ bool lives(pid_t pid) {
   const auto name_end = stat.rfind(')');
   return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
 }
+
+/// A named pipe. What is written to it waits for a reader.
+class Fifo {
+ public:
+  Fifo() {
+    REQUIRE(::mkdtemp(directory_.data()) != nullptr);
+    REQUIRE(::mkfifo(path().c_str(), 0600) == 0);
+    fd_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
+    REQUIRE(fd_ >= 0);
+  }
+  ~Fifo() {
+    ::close(fd_);
+    std::filesystem::remove_all(directory_);
+  }
+  Fifo(const Fifo&) = delete;
+  Fifo& operator=(const Fifo&) = delete;
+
+  std::string path() const { return directory_ + "/fifo"; }
+  void write(const std::string& text) const {
+    REQUIRE(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
+  }
+
+ private:
+  std::string directory_ = "/tmp/oast-fifo-XXXXXX";
+  int fd_ = -1;
+};
 
 wire::ChannelTakeT take_from(std::uint64_t channel) {
   wire::ChannelTakeT take;
@@ -211,11 +238,14 @@ TEST_CASE("output streams while the code runs") {
 
 TEST_CASE("output that comes after the reply belongs to the request that left it running") {
   KernelHub hub(kToy);
-  const auto thread = hub.eval("later from a thread");
+  const Fifo words;  // they speak when they are told what, after the reply
+  const auto thread = hub.eval("later " + words.path());
   CHECK(hub.await(thread).out.empty());
+  words.write("from a thread\n");
   CHECK(unpack<wire::OutputT>(hub.next(thread).packet).text == "from a thread");
-  const auto child = hub.eval("system (sleep 0.05; echo from a child) &");
+  const auto child = hub.eval("system (head -n 1 " + words.path() + ") &");
   CHECK(hub.await(child).out.empty());
+  words.write("from a child\n");
   CHECK(unpack<wire::OutputT>(hub.next(child).packet).text == "from a child\n");
 }
 
@@ -331,7 +361,7 @@ TEST_CASE(
   KernelHub hub(kToy);
   CHECK(hub.ping().usage->request == 0);
   CHECK(hub.ping().usage->rss_bytes > 1'000'000);
-  const auto id = hub.eval("stubborn 1500");
+  const auto id = hub.eval("spin");
   hub.until_running(id);
   hub.eval("echo next");
   const auto end = KernelHub::deadline();
@@ -346,7 +376,8 @@ TEST_CASE(
     REQUIRE(std::chrono::steady_clock::now() < end);
   }
   CHECK_FALSE(hub.came(id));
-  CHECK(hub.await(id).value() == Value("stubborn"));
+  hub.interrupt(0);
+  CHECK(hub.await(id).failure().kind == FailureKind::interrupted);
 }
 
 TEST_CASE(
