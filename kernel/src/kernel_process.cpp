@@ -78,11 +78,12 @@ std::optional<Request> KernelProcess::take() {
 }
 
 std::optional<Request> KernelProcess::next() {
-  while (shared_.data->wait([this] { return shared_.intake.waiting(); })) {
+  for (;;) {
+    // That nothing waits any more is no end: what did may have been cancelled since.
+    shared_.data->wait([this] { return shared_.intake.waiting(); });
     if (auto request = take()) return request;
-    if (shared_.intake.closed()) break;
+    if (shared_.intake.closed() || shared_.data->closed()) return std::nullopt;
   }
-  return std::nullopt;
 }
 
 KernelProcess::Next KernelProcess::next_within(std::optional<std::chrono::milliseconds> timeout) {
