@@ -4,7 +4,7 @@ import os
 import tempfile
 import unittest
 
-from support import KernelTest
+from support import KernelTest, eventually
 
 # Far less than what the broker gives it before it sends a signal.
 PROMPT = 10.0
@@ -46,6 +46,8 @@ class Ending(KernelTest):
                   "atexit.register(print, 'atexit')\n"
                   "threading.Thread(target=work).start()")
         self.assert_ends_by_itself()
+        # The broker's word of the end may overtake it on its way here.
+        eventually(lambda: self.text.count("\n") == 2, "what they print arrives")
         self.assertEqual(self.text.split(), ["thread", "atexit"])
 
     def test_idle_threads_of_a_pool_do_not_delay_the_end(self):
@@ -55,6 +57,7 @@ class Ending(KernelTest):
                   "atexit.register(lambda: print('goes on' if thread.is_alive() else 'ended'))\n"
                   "None")
         self.assert_ends_by_itself()
+        eventually(lambda: self.text, "what it prints arrives")
         self.assertEqual(self.text, "ended\n")  # before the patience with threads was over
 
 
