@@ -1,6 +1,5 @@
 // A whole kernel process, with the toy engine, at the hands of a test that plays broker and hosts.
 #include <doctest/doctest.h>
-#include <sys/stat.h>
 #include <sys/wait.h>
 
 #include <algorithm>
@@ -10,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fifo.hpp"
 #include "kernel_hub.hpp"
 
 namespace oast::test {
@@ -46,32 +46,6 @@ bool lives(pid_t pid) {
   const auto name_end = stat.rfind(')');
   return name_end != std::string::npos && stat.at(name_end + 2) != 'Z';
 }
-
-/// A named pipe. What is written to it waits for a reader.
-class Fifo {
- public:
-  Fifo() {
-    REQUIRE(::mkdtemp(directory_.data()) != nullptr);
-    REQUIRE(::mkfifo(path().c_str(), 0600) == 0);
-    fd_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
-    REQUIRE(fd_ >= 0);
-  }
-  ~Fifo() {
-    ::close(fd_);
-    std::filesystem::remove_all(directory_);
-  }
-  Fifo(const Fifo&) = delete;
-  Fifo& operator=(const Fifo&) = delete;
-
-  std::string path() const { return directory_ + "/fifo"; }
-  void write(const std::string& text) const {
-    REQUIRE(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
-  }
-
- private:
-  std::string directory_ = "/tmp/oast-fifo-XXXXXX";
-  int fd_ = -1;
-};
 
 wire::ChannelTakeT take_from(std::uint64_t channel) {
   wire::ChannelTakeT take;
