@@ -62,6 +62,16 @@ Fd try_lock(const fs::path& directory) {
   return fd;
 }
 
+/// Of a directory that is only just made. The file gets its name when it is locked, so that no
+/// sweep takes the directory for one that was left behind.
+Fd first_lock(const fs::path& directory) {
+  const fs::path made = directory / "lock.new";
+  Fd fd(::open(made.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!fd || ::flock(fd.get(), LOCK_EX | LOCK_NB) != 0) return {};
+  if (::rename(made.c_str(), (directory / "lock").c_str()) != 0) return {};
+  return fd;
+}
+
 void remove_files(const fs::path& directory) {
   std::error_code ignored;
   for (const auto* name : kFiles) fs::remove(directory / name, ignored);
@@ -110,8 +120,8 @@ Directory::Directory(const fs::path& path, const std::string& token)
   if ((path_ / "control.sock").string().size() >= sizeof(sockaddr_un{}.sun_path))
     refuse(path_, "a socket's path may have at most 107 bytes");
   if (!private_) make_private(path_);
-  lock_ = try_lock(path_);
-  if (!lock_) refuse(path_, "another broker lives there");
+  lock_ = private_ ? first_lock(path_) : try_lock(path_);
+  if (!lock_) refuse(path_, private_ ? "it cannot be locked" : "another broker lives there");
   write_token(path_ / "token", token);
 }
 

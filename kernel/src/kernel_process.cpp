@@ -79,10 +79,10 @@ std::optional<Request> KernelProcess::take() {
 
 std::optional<Request> KernelProcess::next() {
   for (;;) {
+    // That nothing waits any more is no end: what did may have been cancelled since.
+    shared_.data->wait([this] { return shared_.intake.waiting(); });
     if (auto request = take()) return request;
     if (shared_.intake.closed() || shared_.data->closed()) return std::nullopt;
-    // What it ends for may be gone again, cancelled, when it returns.
-    shared_.data->wait([this] { return shared_.intake.waiting(); });
   }
 }
 

@@ -26,14 +26,16 @@ def main():
     oast = pathlib.Path(sys.argv[2]).resolve() / "oast"
     program = block(document, "python")
     assert len(program.splitlines()) < 60, "the kernel should have less than sixty lines"
-    with tempfile.TemporaryDirectory() as specs:
+    with tempfile.TemporaryDirectory() as specs, tempfile.TemporaryDirectory() as runtime:
         folder = pathlib.Path(specs) / "toy"
         folder.mkdir()
         (folder / "toy.py").write_text(program, encoding="utf-8")
         (folder / "oast.json").write_text(block(document, "json"), encoding="utf-8")
 
         def run(*arguments):
-            return subprocess.run([oast, *arguments], env={**os.environ, "OAST_SPECS": specs},
+            # In a runtime directory of its own: a daemon in the usual one would not have the spec.
+            environment = {**os.environ, "OAST_SPECS": specs, "XDG_RUNTIME_DIR": runtime}
+            return subprocess.run([oast, *arguments], env=environment,
                                   timeout=PATIENCE_S, stdin=subprocess.DEVNULL,
                                   capture_output=True, text=True, check=False)
 

@@ -5,7 +5,8 @@
 
 Lines that begin with "$ " are commands, the lines below them what they print on stdout and stderr;
 "..." in it stands for anything, but not for the end of a line. The commands run in the document's
-directory; those of a "```console daemon" block while an `oast broker` runs.
+directory; those of a "```console daemon" block while an `oast broker` runs. Nobody else uses that
+broker, nor they anybody else's: their runtime directory is their own.
 """
 
 import contextlib
@@ -14,6 +15,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import tempfile
 
 PATIENCE_S = 60
 
@@ -65,12 +67,14 @@ def check(commands, folder, environment):
 
 def main():
     document, programs = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
-    environment = {**os.environ, "PATH": f"{programs}:{os.environ['PATH']}"}
     checked = wrong = 0
-    for daemon, commands in blocks(document.read_text(encoding="utf-8")):
-        with broker(environment) if daemon else contextlib.nullcontext():
-            wrong += check(commands, document.parent, environment)
-        checked += len(commands)
+    with tempfile.TemporaryDirectory(prefix="oast-readme.") as runtime:
+        environment = {**os.environ, "XDG_RUNTIME_DIR": runtime,
+                       "PATH": f"{programs}:{os.environ['PATH']}"}
+        for daemon, commands in blocks(document.read_text(encoding="utf-8")):
+            with broker(environment) if daemon else contextlib.nullcontext():
+                wrong += check(commands, document.parent, environment)
+            checked += len(commands)
     print(f"{checked} commands, {wrong} wrong")
     return 1 if wrong or not checked else 0
 

@@ -67,8 +67,9 @@ TEST_CASE("a kernel in C under a real broker evaluates, prints, asks and is inte
                                          {.on_input = [](const std::string& prompt, bool) {
                                            return prompt + "ann";
                                          }}) == "name?ann");
-  const auto spinning = w.remote_eval("spin");
-  eventually([&] { return static_cast<bool>(w.info().request); }, "it runs");
+  Outputs begun;
+  const auto spinning = w.remote_eval("spin on", {.on_output = begun.callback()});
+  eventually([&] { return !begun.all().empty(); }, "it runs");
   CHECK(w.interrupt() == InterruptOutcome::interrupted);
   CHECK(kind_of(spinning) == FailureKind::interrupted);
   CHECK(w.remote_eval_fetch<std::string>("upper still") == "STILL");

@@ -57,6 +57,15 @@ TEST_CASE("P1, P9: kill -9 under running and queued requests fails them all and 
   });
 }
 
+TEST_CASE("a death is seen at once, and not by the heartbeats that it misses") {
+  const Broker broker = Broker::embedded({.heartbeat = 1h});
+  Worker w = broker.start();
+  const int pid = w.info().pid;
+  const auto running = start_running(w, "while true do end");
+  ::kill(pid, SIGKILL);
+  CHECK(death_of(running).signal == SIGKILL);
+}
+
 TEST_CASE("P9: os.exit is told with its code") {
   with_each_broker([](const Broker& broker) {
     Worker w = broker.start();

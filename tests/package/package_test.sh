@@ -13,6 +13,9 @@ compiler=$3
 scratch=$(mktemp -d "${TMPDIR:-/tmp}/oast-package.XXXXXX")
 trap 'rm -rf "$scratch"' EXIT
 prefix=$scratch/prefix
+# No daemon of somebody else's is used.
+mkdir "$scratch/run"
+export XDG_RUNTIME_DIR=$scratch/run
 
 fail() {
   echo "package: $*" >&2

@@ -7,7 +7,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <string.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "oast_kernel.h"
@@ -105,10 +104,11 @@ static void ask(oast_request* r, char* rest) {
     reply_text(r, line.data, line.size);
 }
 
-/* Runs until it is interrupted, as a language would: signals end its system calls. */
+/* Runs until it is interrupted, as a language would: signals end its system calls. Prints `rest`
+   when it has begun. */
 static void spin(oast_request* r, char* rest) {
   const int before = signals;
-  (void)rest;
+  if (*rest) oast_kernel_output(kernel, 0, OAST_STDOUT, rest, strlen(rest));
   while (!oast_kernel_interrupted(kernel)) {
     poll(NULL, 0, 20000);
   }
@@ -179,10 +179,8 @@ static void thread(oast_request* r, char* rest) {
   reply_int(r, 0);
 }
 
-/* Ends the process from another thread, while this one waits for the next request. */
+/* Ends the process from another thread, after the reply. */
 static void* leave(void* tag) {
-  struct timespec nap = {0, 20000000};
-  nanosleep(&nap, NULL);
   oast_kernel_output(kernel, *(uint64_t*)tag, OAST_STDOUT, "bye", 3);
   oast_kernel_exit(kernel, 5);
   return NULL;
@@ -192,9 +190,9 @@ static void exit_in_thread(oast_request* r, char* rest) {
   pthread_t made;
   (void)rest;
   tag = oast_request_get(r)->tag;
+  reply_int(r, 0);
   pthread_create(&made, NULL, leave, &tag);
   pthread_detach(made);
-  reply_int(r, 0);
 }
 
 static void who(oast_request* r, char* rest) {

@@ -9,6 +9,7 @@
 #include <string>
 #include <vector>
 
+#include "fifo.hpp"
 #include "kernel_hub.hpp"
 
 namespace oast::test {
@@ -211,11 +212,14 @@ TEST_CASE("output streams while the code runs") {
 
 TEST_CASE("output that comes after the reply belongs to the request that left it running") {
   KernelHub hub(kToy);
-  const auto thread = hub.eval("later from a thread");
+  const Fifo words;  // they speak when they are told what, after the reply
+  const auto thread = hub.eval("later " + words.path());
   CHECK(hub.await(thread).out.empty());
+  words.write("from a thread\n");
   CHECK(unpack<wire::OutputT>(hub.next(thread).packet).text == "from a thread");
-  const auto child = hub.eval("system (sleep 0.05; echo from a child) &");
+  const auto child = hub.eval("system (head -n 1 " + words.path() + ") &");
   CHECK(hub.await(child).out.empty());
+  words.write("from a child\n");
   CHECK(unpack<wire::OutputT>(hub.next(child).packet).text == "from a child\n");
 }
 
@@ -331,7 +335,7 @@ TEST_CASE(
   KernelHub hub(kToy);
   CHECK(hub.ping().usage->request == 0);
   CHECK(hub.ping().usage->rss_bytes > 1'000'000);
-  const auto id = hub.eval("stubborn 1500");
+  const auto id = hub.eval("spin");
   hub.until_running(id);
   hub.eval("echo next");
   const auto end = KernelHub::deadline();
@@ -346,7 +350,8 @@ TEST_CASE(
     REQUIRE(std::chrono::steady_clock::now() < end);
   }
   CHECK_FALSE(hub.came(id));
-  CHECK(hub.await(id).value() == Value("stubborn"));
+  hub.interrupt(0);
+  CHECK(hub.await(id).failure().kind == FailureKind::interrupted);
 }
 
 TEST_CASE(

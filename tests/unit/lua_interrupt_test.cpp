@@ -256,7 +256,7 @@ TEST_CASE("Converting a large table ends when interrupted") {
   InterruptibleLua lua;
   lua.eval(
       "t = {} for i = 1, 100000 do t[i] = 'x' .. i end "
-      "many = {} for i = 1, 50 do many[i] = t end");
+      "many = {} for i = 1, 500 do many[i] = t end");
   check_interrupted(lua, "print('go') return many");
 }
 

@@ -12,6 +12,7 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <fstream>
 #include <map>
 #include <new>
 #include <sstream>
@@ -91,18 +92,17 @@ Value ToyEngine::run(const std::string& verb, const std::string& rest, const Eva
   if (verb == "ask") return ask(rest);
   if (verb == "system") return std::system(rest.c_str());
   static const std::map<std::string, Value (ToyEngine::*)(const std::string&, const std::string&)>
-      verbs = {{"print", &ToyEngine::print},   {"eprint", &ToyEngine::print},
-               {"raw", &ToyEngine::print},     {"eraw", &ToyEngine::print},
-               {"flood", &ToyEngine::print},   {"later", &ToyEngine::print},
-               {"sleep", &ToyEngine::wait},    {"read", &ToyEngine::wait},
-               {"spin", &ToyEngine::wait},     {"tick", &ToyEngine::wait},
-               {"stubborn", &ToyEngine::wait}, {"channel", &ToyEngine::channel},
-               {"put", &ToyEngine::channel},   {"take", &ToyEngine::channel},
-               {"ready", &ToyEngine::channel}, {"close", &ToyEngine::channel},
-               {"raise", &ToyEngine::fail},    {"throw", &ToyEngine::fail},
-               {"deep", &ToyEngine::fail},     {"nomemory", &ToyEngine::fail},
-               {"exit", &ToyEngine::die},      {"crash", &ToyEngine::die},
-               {"abort", &ToyEngine::die}};
+      verbs = {{"print", &ToyEngine::print},     {"eprint", &ToyEngine::print},
+               {"raw", &ToyEngine::print},       {"eraw", &ToyEngine::print},
+               {"flood", &ToyEngine::print},     {"later", &ToyEngine::print},
+               {"sleep", &ToyEngine::wait},      {"read", &ToyEngine::wait},
+               {"spin", &ToyEngine::wait},       {"tick", &ToyEngine::wait},
+               {"channel", &ToyEngine::channel}, {"put", &ToyEngine::channel},
+               {"take", &ToyEngine::channel},    {"ready", &ToyEngine::channel},
+               {"close", &ToyEngine::channel},   {"raise", &ToyEngine::fail},
+               {"throw", &ToyEngine::fail},      {"deep", &ToyEngine::fail},
+               {"nomemory", &ToyEngine::fail},   {"exit", &ToyEngine::die},
+               {"crash", &ToyEngine::die},       {"abort", &ToyEngine::die}};
   const auto found = verbs.find(verb);
   if (found == verbs.end()) throw Error(FailureKind::remote_exception, "no such verb: " + verb);
   return (this->*found->second)(verb, rest);
@@ -118,10 +118,11 @@ Value ToyEngine::print(const std::string& verb, const std::string& text) {
   if (verb == "eprint") services_.output(Stream::err, text);
   if (verb == "raw") write_all(STDOUT_FILENO, text);
   if (verb == "eraw") write_all(STDERR_FILENO, text);
-  if (verb == "later") {  // from a thread of the engine's own, after the reply
+  if (verb == "later") {  // from a thread of the engine's own: the line that comes from a FIFO
     std::thread([this, text] {
-      std::this_thread::sleep_for(50ms);
-      services_.output(Stream::out, text);
+      std::string line;
+      std::ifstream fifo(text);
+      if (std::getline(fifo, line)) services_.output(Stream::out, line);
     }).detach();
   }
   if (verb == "flood") {
@@ -149,7 +150,7 @@ Value ToyEngine::wait(const std::string& verb, const std::string& rest) {
     char byte = 0;
     if (verb == "read") static_cast<void>(::read(silent[0], &byte, 1));
     if (verb == "sleep") ::poll(nullptr, 0, std::stoi("0" + rest));
-    if (verb != "stubborn" && (stop_ || services_.interrupted())) break;
+    if (stop_ || services_.interrupted()) break;
     if (!rest.empty() && std::chrono::steady_clock::now() >= end) return verb;
   }
   if (verb == "read") {

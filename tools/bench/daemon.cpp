@@ -65,7 +65,7 @@ Daemon::Daemon(const fs::path& directory) : log_{-1, -1} {
     ::execl(program.c_str(), program.c_str(), "--data-dir", directory.c_str(), nullptr);
   });
   ::close(log_[1]);
-  if (!wait_until_ready(log_[0], std::chrono::seconds(10)))
+  if (!wait_until_ready(log_[0], std::chrono::seconds(30)))
     throw std::runtime_error(program + " did not become ready");
 }
 

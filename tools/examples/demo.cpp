@@ -124,7 +124,7 @@ oast::Future<oast::Value> begin(oast::Worker& worker, const std::string& code) {
     if (!std::exchange(done, true)) begun->set_value();
   };
   auto answer = worker.remote_eval(code, options);
-  begun->get_future().wait_for(std::chrono::seconds(5));
+  begun->get_future().wait_for(std::chrono::seconds(30));
   return answer;
 }
 

@@ -5,6 +5,7 @@ import os
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 import unittest
 
@@ -287,8 +288,12 @@ if child == 0:
 print(w.info().pid, child, flush=True)
 os.kill(os.getpid(), 9)
 """
+        # What its broker leaves there is swept by the next one, which may never come.
+        runtime = tempfile.TemporaryDirectory(prefix="oast-test.")
+        self.addCleanup(runtime.cleanup)
         host = subprocess.Popen(
-            [sys.executable, "-c", code], stdout=subprocess.PIPE, universal_newlines=True
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, universal_newlines=True,
+            env={**os.environ, "XDG_RUNTIME_DIR": runtime.name},
         )
         with host.stdout:
             kernel, child = map(int, host.stdout.readline().split())

@@ -37,12 +37,17 @@ class Evaluating(KernelTest):
                          [2, [1, 2], {"a": 1}])
 
     def test_a_long_list_takes_well_under_100_ms(self):
-        self.eval("numbers = list(range(100000))")
+        self.eval("import time\nnumbers = list(range(100000))")
+
+        def worked():
+            """Seconds of processor time here and there: other programs do not count."""
+            return time.process_time() + self.eval("time.process_time()")
+
         took = []
         for _ in range(5):
-            start = time.perf_counter()
+            start = worked()
             self.assertEqual(len(self.eval("numbers")), 100000)
-            took.append(time.perf_counter() - start)
+            took.append(worked() - start)
         self.assertLess(min(took), 0.1 * 4)  # the host's half of it, and slow machines
 
     def test_a_traceback_shows_the_users_lines_and_nothing_of_the_kernel(self):

@@ -1,6 +1,8 @@
 """Interrupts: KeyboardInterrupt in the code that is meant, and nowhere else."""
 
+import os
 import signal
+import tempfile
 import threading
 import time
 import unittest
@@ -34,6 +36,13 @@ class Interrupts(KernelTest):
         self.hold.set()
         super().tearDown()
 
+    def start_in(self, code):
+        """Starts code that prints first where an interrupt shall find it; returns once it has."""
+        started = len(self.outputs)
+        future = self.w.remote_eval(code)
+        eventually(lambda: len(self.outputs) > started, "the code is there")
+        return future
+
     def test_whatever_runs_or_waits_is_interrupted(self):
         for name, code in ENDLESS.items():
             with self.subTest(name):
@@ -54,19 +63,24 @@ class Interrupts(KernelTest):
         self.assertEqual(future.exception(20).kind, "interrupted")
 
     def test_code_that_swallows_it_is_not_hit_again_and_can_be_killed(self):
-        code = ("import time\ntry:\n    time.sleep(60)\nexcept KeyboardInterrupt:\n"
-                "    print('swallowed')\n    time.sleep({})\n    5")
-        future = self.start_running(code.format(0.5).replace("\n    5", "") + "\n5")
-        self.assertEqual(self.w.interrupt(timeout=0.2), "not_interruptible")
-        self.assertEqual(future.result(20), 5)
-        self.assertEqual(self.text.count("swallowed"), 1)
-        future = self.start_running(code.format(60))
-        self.assertEqual(self.w.interrupt(timeout=0.3, escalate=True), "killed")
-        self.assertEqual(future.exception(20).kind, "kernel_died")
+        with tempfile.TemporaryDirectory() as place:
+            go_on = os.path.join(place, "go on")
+            code = ("import os, time\ntry:\n    print('in'); time.sleep(60)\n"
+                    "except KeyboardInterrupt:\n    print('swallowed')\n"
+                    f"    while not os.path.exists({go_on!r}): time.sleep(0.01)\n5")
+            future = self.start_in(code)
+            self.assertEqual(self.w.interrupt(timeout=0.2), "not_interruptible")
+            open(go_on, "w").close()
+            self.assertEqual(future.result(20), 5)
+            self.assertEqual(self.text.count("swallowed"), 1)
+            os.remove(go_on)
+            future = self.start_in(code)
+            self.assertEqual(self.w.interrupt(timeout=0.3, escalate=True), "killed")
+            self.assertEqual(future.exception(20).kind, "kernel_died")
 
     def test_clean_up_code_runs_to_its_end(self):
-        future = self.start_running("import time\ntry:\n    time.sleep(60)\nfinally:\n"
-                                    "    time.sleep(0.3); print('clean')")
+        future = self.start_in("import time\ntry:\n    print('in'); time.sleep(60)\nfinally:\n"
+                               "    time.sleep(0.3); print('clean')")
         self.w.interrupt()
         self.assertEqual(future.exception(20).kind, "interrupted")
         self.assertIn("clean", self.text)
@@ -88,7 +102,8 @@ class Interrupts(KernelTest):
     def test_a_waiting_task_is_cancelled_and_background_tasks_go_on(self):
         self.eval("import asyncio, threading\nticks = 0\n"
                   "async def tick():\n    global ticks\n    while True:\n"
-                  "        await asyncio.sleep(0.005); ticks += 1\n"
+                  "        await asyncio.sleep(0)\n"
+                  "        for _ in range(10000): ticks += 1\n"  # it runs nearly all the time
                   "background = asyncio.ensure_future(tick())\nawait asyncio.sleep(0)")
         future = self.start_running("await asyncio.sleep(60)")
         self.assertEqual(self.w.interrupt(), "interrupted")

@@ -59,7 +59,8 @@ class EventLoop:
 
 class _Diversion:
     """What an interrupt does while the loop runs a request: where the loop waits, it cancels the
-    task; where code runs, an exception is raised in it as in any other code."""
+    task; where code runs, an exception is raised in it as in any other code. Tasks of earlier
+    requests are not meant, unless one keeps the loop for too long."""
 
     def __init__(self, loop: asyncio.AbstractEventLoop, main: "asyncio.Task[Any]",
                  gate: Gate) -> None:
@@ -67,10 +68,13 @@ class _Diversion:
         self._main = main
         self._gate = gate
         self._orders = 0
+        self._earlier = asyncio.all_tasks(loop) - {main}
 
     def __call__(self) -> bool:
         self._orders += 1
-        if asyncio.current_task(self._loop) is not None or self._orders > _PATIENCE:
+        running = asyncio.current_task(self._loop)
+        meant = running is not None and running not in self._earlier
+        if meant or self._orders > _PATIENCE:
             return False
         if self._orders == 1:
             self._loop.call_soon_threadsafe(self._cancel)
