@@ -106,6 +106,7 @@ bool Hub::data_turn() {
       log_->debug("OB502 a stranger's frames on data that are no message were dropped");
     }
   }
+  if (count < kDataBurst) supervisor_.data_received();
   return count > 0;
 }
 

@@ -59,6 +59,7 @@ struct Kernel {
 
   std::unique_ptr<Process> process;
   EventLoop::Handle exit_watch;
+  EventLoop::Handle last_data_deadline;
   EventLoop::Handle stderr_watch;
   StderrTail stderr_tail;
 

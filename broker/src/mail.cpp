@@ -13,6 +13,14 @@ void Mail::send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId 
   if (on_gone_) on_gone_(to);
 }
 
+bool Mail::data_reaches(PeerId to) {
+  const Peer* peer = peers_.find(to);
+  // A Failure of no request means nothing to anybody.
+  return peer != nullptr && peer->joined() &&
+         data_.send(peer->data, PeerId{},
+                    wire::pack(RequestId{}, failure(FailureKind::disconnected, "")));
+}
+
 Failure died(const Kernel& kernel) {
   Failure result;
   result.kind = FailureKind::kernel_died;

@@ -19,6 +19,9 @@ namespace {
 using wire::KernelState;
 
 constexpr auto kRemembered = std::chrono::seconds(60);
+/// How long the last data of a kernel may take to be read; that takes a moment unless the broker is
+/// flooded.
+constexpr auto kLastData = std::chrono::milliseconds(500);
 constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(1000),
                                            std::chrono::milliseconds(1000)};
 
@@ -131,7 +134,7 @@ bool Supervisor::take_back(const Asker& starter) {
 
 void Supervisor::launch(Kernel& kernel, const LaunchPlan& plan) {
   kernel.process = launcher_->launch(plan);
-  kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { ended(kernel); });
+  kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { exited(kernel); });
   kernel.stderr_watch = loop_.watch(kernel.process->stderr_fd(), [&kernel] {
     if (!kernel.stderr_tail.read_from(kernel.process->stderr_fd())) kernel.stderr_watch.reset();
   });
@@ -252,7 +255,30 @@ Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
   return death;
 }
 
+/// What it sent in its last moments may be in the hands of libzmq, which ends the connection only
+/// after all of it.
+void Supervisor::exited(Kernel& kernel) {
+  kernel.exit_watch.reset();
+  kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] { ended(kernel); });
+  exited_.push_back({kernel.id});
+}
+
+void Supervisor::data_received() {
+  for (Exited exit : std::exchange(exited_, {})) {
+    Kernel* kernel = kernels_.find(exit.id);
+    if (kernel == nullptr || !kernel->alive()) continue;
+    if (exit.closed) {
+      ended(*kernel);
+      continue;
+    }
+    exit.closed = !mail_.data_reaches(peer_of(exit.id));
+    exited_.push_back(exit);
+    if (exit.closed) loop_.post([] {});  // makes a turn, in which the rest is received
+  }
+}
+
 void Supervisor::ended(Kernel& kernel) {
+  kernel.last_data_deadline.reset();
   kernel.stderr_tail.read_from(kernel.process->stderr_fd());
   kernel.death = explain(kernel, kernel.process->reap());
   kernel.exit_watch.reset();

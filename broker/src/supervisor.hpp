@@ -50,6 +50,10 @@ class Supervisor {
   /// Ends what belongs to a host that left.
   void owner_left(PeerId owner);
 
+  /// To be called whenever all that had come on data was received, which may be the last of a
+  /// kernel whose process has ended.
+  void data_received();
+
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
 
@@ -60,6 +64,7 @@ class Supervisor {
   void launch(Kernel& kernel, const LaunchPlan& plan);
   void start_timed_out(Kernel& kernel);
   void climb(Kernel& kernel, std::chrono::milliseconds term);
+  void exited(Kernel& kernel);
   void ended(Kernel& kernel);
   void bury(Kernel& kernel);
   Death explain(const Kernel& kernel, ExitStatus status) const;
@@ -75,6 +80,11 @@ class Supervisor {
   Home home_;
   std::function<void(Kernel&)> on_death_;
   std::function<void()> all_stopped_;
+  struct Exited {
+    KernelId id;
+    bool closed = false;  // its data connection: all of it is there to be received
+  };
+  std::vector<Exited> exited_;  // not dead before their last data was received
   std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
 };
 

@@ -2,6 +2,8 @@
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
+#include <filesystem>
+#include <fstream>
 #include <string>
 #include <vector>
 
@@ -64,6 +66,34 @@ TEST_CASE("a death is seen at once, and not by the heartbeats that it misses") {
   const auto running = start_running(w, "while true do end");
   ::kill(pid, SIGKILL);
   CHECK(death_of(running).signal == SIGKILL);
+}
+
+TEST_CASE("P2: what a kernel printed before it ended arrives before the word of its end") {
+  // A daemon that is stopped meanwhile finds both waiting for it.
+  const Daemon daemon;
+  const Broker broker = daemon.connect();
+  const std::string go = (daemon.directory() / "go").string();
+  for (int round = 0; round < 20; ++round) {
+    Worker w = broker.start();
+    const pid_t pid = w.info().pid;
+    std::string out;
+    Event running;
+    const auto ended = w.remote_eval("print('running') repeat local file = io.open('" + go +
+                                         "') until file " + "print('last words') os.exit(3)",
+                                     {.on_output = [&](const Output& output) {
+                                       if (out.empty()) running.set();
+                                       out += output.text;
+                                     }});
+    running.wait();
+    ::kill(daemon.pid(), SIGSTOP);
+    eventually([&] { return all_stopped(daemon.pid()); }, "the daemon to stop");
+    std::ofstream(go).put('!');
+    eventually([&] { return !exists(pid); }, "the kernel to end");
+    ::kill(daemon.pid(), SIGCONT);
+    CHECK(kind_of(ended) == FailureKind::kernel_died);
+    REQUIRE(out == "running\nlast words\n");
+    std::filesystem::remove(go);
+  }
 }
 
 TEST_CASE("P9: os.exit is told with its code") {
