@@ -9,6 +9,7 @@
 #include "event_loop.hpp"
 #include "hub.hpp"
 #include "log.hpp"
+#include "signals.hpp"
 #include "token.hpp"
 
 namespace oast::broker {
@@ -28,7 +29,10 @@ struct Broker::Impl {
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
         hub(loop, options, context, directory, token, inproc, make_logger(options.log_level)),
-        thread([this] { loop.run(); }) {}
+        thread([this] {
+          block_signals();
+          loop.run();
+        }) {}
 
   ~Impl() {
     loop.quit();

@@ -140,46 +140,46 @@ int EventLoop::drive(std::span<pollfd> fds, std::optional<Real::time_point> dead
 }
 
 void EventLoop::run() {
-  Lock lock(turns_mutex_);
-  turns_.hurry();
+  Lock lock(driver_mutex_);
+  driver_.hurry();
   while (!quit_) {
-    if (!turns_.take_in_background(lock, kLinger, Real::now() + std::chrono::hours(1))) continue;
+    if (!driver_.take_in_background(lock, kLinger, Real::now() + std::chrono::hours(1))) continue;
     give_way_ = quit_.load();
     lock.unlock();
     drive({}, std::nullopt, give_way_);
     lock.lock();
-    turns_.release();
+    driver_.release();
   }
 }
 
 int EventLoop::poll(std::span<pollfd> fds, int milliseconds) {
-  Lock lock(turns_mutex_);
-  const auto others = [this] { return turns_.held() && !turns_.held_by_background(); };
+  Lock lock(driver_mutex_);
+  const auto others = [this] { return driver_.held() && !driver_.held_by_background(); };
   const auto ask = [this] {
     give_way_ = true;
     wake_.signal();
   };
-  turns_.claim(lock, others, ask, std::nullopt);
-  if (turns_.held()) {
+  driver_.claim(lock, others, ask, std::nullopt);
+  if (driver_.held()) {
     lock.unlock();
     return ::poll(fds.data(), fds.size(), milliseconds);
   }
-  turns_.take();
-  turns_.no_hurry();
+  driver_.take();
+  driver_.no_hurry();
   lock.unlock();
   std::optional<Real::time_point> deadline;
   if (milliseconds >= 0) deadline = Real::now() + std::chrono::milliseconds(milliseconds);
   const int ready = drive(fds, deadline, quit_);
   const int error = errno;
   lock.lock();
-  turns_.release();
+  driver_.release();
   errno = error;
   return ready;
 }
 
 void EventLoop::attend() {
-  const Lock lock(turns_mutex_);
-  if (!turns_.held()) turns_.hurry();
+  const Lock lock(driver_mutex_);
+  if (!driver_.held()) driver_.hurry();
 }
 
 void EventLoop::post(Callback callback) {
@@ -194,8 +194,8 @@ void EventLoop::post(Callback callback) {
 void EventLoop::quit() {
   quit_ = true;
   post([this] { give_way_ = true; });
-  const Lock lock(turns_mutex_);
-  turns_.wake_background();
+  const Lock lock(driver_mutex_);
+  driver_.wake_background();
 }
 
 }  // namespace oast::broker

@@ -116,8 +116,8 @@ class EventLoop {
   std::mutex posted_mutex_;
   std::vector<Callback> posted_;
 
-  std::mutex turns_mutex_;
-  wire::Turns turns_;
+  std::mutex driver_mutex_;
+  wire::Turns driver_;
   std::atomic<bool> give_way_ = false;  // somebody claims the loop from its own thread
   std::atomic<bool> quit_ = false;
 };

@@ -93,6 +93,7 @@ bool Hub::control_turn() {
 }
 
 bool Hub::data_turn() {
+  supervisor_.probe_exited();
   Incoming in;
   int count = 0;
   for (; count < kDataBurst; ++count) {
@@ -106,7 +107,7 @@ bool Hub::data_turn() {
       log_->debug("OB502 a stranger's frames on data that are no message were dropped");
     }
   }
-  if (count < kDataBurst) supervisor_.data_received();
+  if (count < kDataBurst && supervisor_.bury_exited()) return true;
   return count > 0;
 }
 

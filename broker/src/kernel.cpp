@@ -72,7 +72,7 @@ wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   info.cpu_seconds = kernel.cpu_seconds;
   info.heartbeat_ms = kernel.round_trip_ms;
   info.age_ms = milliseconds(now - kernel.born);
-  if (kernel.death) info.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  if (!kernel.alive()) info.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
   return info;
 }
 

@@ -60,6 +60,7 @@ struct Kernel {
   std::unique_ptr<Process> process;
   EventLoop::Handle exit_watch;
   EventLoop::Handle last_data_deadline;
+  bool data_closed = false;  ///< after its process ended
   EventLoop::Handle stderr_watch;
   StderrTail stderr_tail;
 

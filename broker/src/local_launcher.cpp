@@ -9,14 +9,19 @@
 
 #include <array>
 #include <cerrno>
+#include <condition_variable>
 #include <cstring>
+#include <future>
+#include <mutex>
 #include <system_error>
+#include <thread>
 
 #include "launch_protocol.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
 #include "oast/fd.hpp"
 #include "programs.hpp"
+#include "signals.hpp"
 
 namespace oast::broker {
 
@@ -154,11 +159,58 @@ class LocalProcess final : public Process {
   bool reaped_ = false;
 };
 
+/// A child inherits its affinity, niceness and more from the thread that starts it. This one has
+/// those of the thread that made the broker, whoever asks for kernels.
+class SpawnThread {
+ public:
+  using Task = std::packaged_task<std::unique_ptr<Process>()>;
+
+  SpawnThread() : thread_([this] { run(); }) {}
+  ~SpawnThread() {
+    {
+      const std::lock_guard lock(mutex_);
+      ending_ = true;
+    }
+    changed_.notify_one();
+    thread_.join();
+  }
+  SpawnThread(const SpawnThread&) = delete;
+  SpawnThread& operator=(const SpawnThread&) = delete;
+
+  /// Runs it there. Blocks.
+  std::unique_ptr<Process> operator()(Task task) {
+    auto result = task.get_future();
+    {
+      const std::lock_guard lock(mutex_);
+      task_ = std::move(task);
+    }
+    changed_.notify_one();
+    return result.get();
+  }
+
+ private:
+  void run() {
+    block_signals();
+    std::unique_lock lock(mutex_);
+    for (;;) {
+      changed_.wait(lock, [this] { return ending_ || task_.valid(); });
+      if (ending_) return;
+      std::exchange(task_, {})();
+    }
+  }
+
+  std::mutex mutex_;
+  std::condition_variable changed_;
+  Task task_;
+  bool ending_ = false;
+  std::thread thread_;
+};
+
 class LocalLauncher final : public Launcher {
  public:
   std::unique_ptr<Process> launch(const LaunchPlan& plan) override {
     try {
-      return spawn(plan);
+      return spawn_thread_(SpawnThread::Task([&plan] { return spawn(plan); }));
     } catch (const std::system_error& error) {
       Failure failure{.kind = FailureKind::kernel_died,
                       .message = std::string("the kernel could not be started: ") + error.what()};
@@ -210,6 +262,8 @@ class LocalLauncher final : public Launcher {
     process->begin(plan.details + "\n");
     return process;
   }
+
+  SpawnThread spawn_thread_;
 };
 
 }  // namespace

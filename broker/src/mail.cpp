@@ -13,9 +13,8 @@ void Mail::send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId 
   if (on_gone_) on_gone_(to);
 }
 
-bool Mail::data_reaches(PeerId to) {
+bool Mail::probe_data(PeerId to) {
   const Peer* peer = peers_.find(to);
-  // A Failure of no request means nothing to anybody.
   return peer != nullptr && peer->joined() &&
          data_.send(peer->data, PeerId{},
                     wire::pack(RequestId{}, failure(FailureKind::disconnected, "")));

@@ -32,9 +32,9 @@ class Mail {
   void data(PeerId to, PeerId from, wire::Packet&& packet) {
     send(data_, to, &Peer::data, from, std::move(packet));
   }
-  /// Whether the data connection of a peer stands, for what that peer does not mind to get. When it
-  /// does not, all that came over it is there to be received.
-  bool data_reaches(PeerId to);
+  /// Sends something on data to a process that has ended, and says whether the connection still
+  /// stands. When it does not, all that came over it is there to be received.
+  bool probe_data(PeerId to);
   /// Ends a request on data with a failure that the broker found.
   void fail(const RequestKey& key, const Failure& failure) {
     data(key.host, PeerId{}, wire::pack(key.id, failure));

@@ -81,7 +81,7 @@ int EventsSocket::fd() const { return socket_.get(zmq::sockopt::fd); }
 
 bool EventsSocket::receive() {
   zmq::message_t message;
-  if (!socket_.recv(message, zmq::recv_flags::dontwait)) return false;
+  if (!wire::receive_frame(socket_, message)) return false;
   const std::string_view text{message.data<char>(), message.size()};
   if (text.empty()) return true;
   const std::string_view token = text.substr(1);

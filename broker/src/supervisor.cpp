@@ -19,9 +19,10 @@ namespace {
 using wire::KernelState;
 
 constexpr auto kRemembered = std::chrono::seconds(60);
-/// How long the last data of a kernel may take to be read; that takes a moment unless the broker is
-/// flooded.
+/// How long the data connection of a process that has ended may stand: a process that escaped may
+/// have it, too. And how long it takes at most to receive the last of it.
 constexpr auto kLastData = std::chrono::milliseconds(500);
+constexpr auto kFloodedData = std::chrono::milliseconds(40);
 constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(1000),
                                            std::chrono::milliseconds(1000)};
 
@@ -255,33 +256,44 @@ Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
   return death;
 }
 
-/// What it sent in its last moments may be in the hands of libzmq, which ends the connection only
-/// after all of it.
+/// What it sent in its last moments may be in the hands of libzmq, which closes the connection
+/// after that.
 void Supervisor::exited(Kernel& kernel) {
   kernel.exit_watch.reset();
-  kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] { ended(kernel); });
-  exited_.push_back({kernel.id});
+  kernel.stderr_tail.read_from(kernel.process->stderr_fd());
+  kernel.death = explain(kernel, kernel.process->reap());
+  kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] {
+    log_->warn("OB107 kernel {} ({}) has ended, but not its connection: its last data may be lost",
+               kernel.id.value, kernel.name);
+    ended(kernel);
+  });
+  exited_.push_back(kernel.id);
 }
 
-void Supervisor::data_received() {
-  for (Exited exit : std::exchange(exited_, {})) {
-    Kernel* kernel = kernels_.find(exit.id);
-    if (kernel == nullptr || !kernel->alive()) continue;
-    if (exit.closed) {
-      ended(*kernel);
-      continue;
-    }
-    exit.closed = !mail_.data_reaches(peer_of(exit.id));
-    exited_.push_back(exit);
-    if (exit.closed) loop_.post([] {});  // makes a turn, in which the rest is received
+void Supervisor::probe_exited() {
+  for (const KernelId id : exited_) {
+    Kernel* kernel = kernels_.find(id);
+    if (kernel == nullptr || kernel->data_closed || mail_.probe_data(peer_of(id))) continue;
+    kernel->data_closed = true;
+    // Others may flood the socket so that it never runs dry.
+    kernel->last_data_deadline = loop_.after(kFloodedData, [this, kernel] { ended(*kernel); });
   }
 }
 
+bool Supervisor::bury_exited() {
+  bool any = false;
+  for (const KernelId id : std::vector(exited_)) {
+    Kernel* kernel = kernels_.find(id);
+    if (kernel == nullptr || !kernel->data_closed) continue;
+    ended(*kernel);
+    any = true;
+  }
+  return any;
+}
+
 void Supervisor::ended(Kernel& kernel) {
+  std::erase(exited_, kernel.id);
   kernel.last_data_deadline.reset();
-  kernel.stderr_tail.read_from(kernel.process->stderr_fd());
-  kernel.death = explain(kernel, kernel.process->reap());
-  kernel.exit_watch.reset();
   kernel.stderr_watch.reset();
   kernel.start_deadline.reset();
   kernel.stop_deadline.reset();

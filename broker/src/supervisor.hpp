@@ -50,9 +50,11 @@ class Supervisor {
   /// Ends what belongs to a host that left.
   void owner_left(PeerId owner);
 
-  /// To be called whenever all that had come on data was received, which may be the last of a
-  /// kernel whose process has ended.
-  void data_received();
+  /// Of kernels whose process has ended, finds out whose data connection has, too. To be called
+  /// before data is received.
+  void probe_exited();
+  /// They die; says whether there was one. To be called when all data was received that had come.
+  bool bury_exited();
 
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
@@ -80,11 +82,7 @@ class Supervisor {
   Home home_;
   std::function<void(Kernel&)> on_death_;
   std::function<void()> all_stopped_;
-  struct Exited {
-    KernelId id;
-    bool closed = false;  // its data connection: all of it is there to be received
-  };
-  std::vector<Exited> exited_;  // not dead before their last data was received
+  std::vector<KernelId> exited_;  // not dead before their last data was received
   std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
 };
 

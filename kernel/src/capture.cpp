@@ -22,7 +22,7 @@ constexpr std::size_t kLastWords = 4096;
   throw std::system_error(errno, std::generic_category(), what);
 }
 
-/// Fd 2 as an open file of its own where that is possible, so that it alone need not block.
+/// Descriptor 2 as an open file of its own where that is possible, so that it alone need not block.
 Fd private_stderr() {
   const int reopened = ::open("/proc/self/fd/2", O_WRONLY | O_NONBLOCK | O_APPEND | O_CLOEXEC);
   if (reopened >= 0) return Fd(reopened);

@@ -8,7 +8,7 @@ void Turns::release() {
   held_ = false;
   background_holds_ = false;
   holder_ = {};
-  ++turns_;
+  ++releases_;
   if (claims_ > 0) released_.notify_all();
   if (background_deep_ || hurry_) {
     background_deep_ = false;
@@ -26,12 +26,12 @@ void Turns::sleep(Lock& lock, std::optional<Clock::time_point> deadline) {
 
 bool Turns::take_in_background(Lock& lock, std::chrono::milliseconds linger,
                                Clock::time_point deadline) {
-  const auto seen = turns_;
+  const auto seen = releases_;
   if (held_ || claims_ > 0) {
     // Look again after a while; if nothing moved, sleep until the release, so that a busy
     // foreground need not wake this thread at every turn and an idle one not at all.
     woken_.wait_for(lock, std::max(linger, std::chrono::milliseconds(1)));
-    if (held_ && turns_ == seen) {
+    if (held_ && releases_ == seen) {
       background_deep_ = true;
       woken_.wait_until(lock, deadline);
       background_deep_ = false;
@@ -39,7 +39,7 @@ bool Turns::take_in_background(Lock& lock, std::chrono::milliseconds linger,
     return false;
   }
   if (!hurry_) woken_.wait_for(lock, linger);
-  if (held_ || claims_ > 0 || (!hurry_ && turns_ != seen)) return false;
+  if (held_ || claims_ > 0 || (!hurry_ && releases_ != seen)) return false;
   hurry_ = false;
   take();
   background_holds_ = true;

@@ -1,10 +1,13 @@
 // The ends of kernels, as their hosts see them.
+#include <sys/resource.h>
+
 #include <chrono>
 #include <csignal>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <string>
+#include <thread>
 #include <vector>
 
 #include "worker_fixture.hpp"
@@ -212,6 +215,19 @@ TEST_CASE("a start that never registers fails by its deadline") {
   const auto began = std::chrono::steady_clock::now();
   CHECK_THROWS_AS(static_cast<void>(broker.start("mute", {.timeout = 200ms})), Error);
   CHECK(std::chrono::steady_clock::now() - began < kGenerous);
+}
+
+TEST_CASE("P8: a kernel is as nice as its broker, whatever thread asks for it") {
+  const Broker broker = Broker::embedded();
+  const int nice = ::getpriority(PRIO_PROCESS, 0);
+  std::thread([&] {
+    REQUIRE(::setpriority(PRIO_PROCESS, 0, nice + 1) == 0);  // of this thread alone
+    for (int i = 0; i < 4; ++i) {
+      Worker w = broker.start();
+      w.remote_eval_wait("1");
+      CHECK(::getpriority(PRIO_PROCESS, static_cast<id_t>(w.info().pid)) == nice);
+    }
+  }).join();
 }
 
 TEST_CASE("P8: a kernel has the environment and the directory of its start, and no other") {

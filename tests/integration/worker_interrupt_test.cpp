@@ -1,4 +1,7 @@
 // Interrupts, cancellation and timeouts, through the host library.
+#include <pthread.h>
+
+#include <atomic>
 #include <csignal>
 #include <string>
 #include <thread>
@@ -120,4 +123,25 @@ TEST_CASE("code that cannot be interrupted is said so, and killed when asked") {
     CHECK(kind_of(future) == FailureKind::kernel_died);
     eventually([&] { return !exists(pid); }, "the process is gone");
   });
+}
+
+TEST_CASE("signals that a host handles do not disturb its waiting threads") {
+  struct sigaction action {};
+  struct sigaction before {};
+  action.sa_handler = [](int) {};  // NOLINT(cppcoreguidelines-pro-type-union-access)
+  REQUIRE(::sigaction(SIGUSR2, &action, &before) == 0);
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    std::atomic<bool> done = false;
+    std::thread signals([&, waiting = ::pthread_self()] {
+      while (!done) {
+        ::pthread_kill(waiting, SIGUSR2);
+        std::this_thread::yield();
+      }
+    });
+    for (int i = 0; i < 1000; ++i) CHECK(w.remote_eval_fetch<int>("1 + 1") == 2);
+    done = true;
+    signals.join();
+  });
+  ::sigaction(SIGUSR2, &before, nullptr);
 }

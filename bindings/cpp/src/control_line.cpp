@@ -140,7 +140,7 @@ bool ControlLine::broken_off() {
   if (!monitor_) return false;
   zmq::message_t event;
   bool any = false;
-  while (monitor_.recv(event, zmq::recv_flags::dontwait)) any = true;
+  while (wire::receive_frame(monitor_, event)) any = true;
   return any;
 }
 

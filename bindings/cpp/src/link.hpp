@@ -76,12 +76,13 @@ class Link : public std::enable_shared_from_this<Link> {
     return request;
   }
 
+  /// The same for a Start. Ended by the interrupt check, it leaves no kernel behind.
+  std::shared_ptr<Request> start_and_wait(const wire::StartT& asked);
+
   /// Something was sent that the caller does not wait for: an embedded broker is to look.
   void attend() const {
     if (home_.embedded) home_.embedded->attend();
   }
-  /// The same for a Start. Ended by the interrupt check, it leaves no kernel behind.
-  std::shared_ptr<Request> start_and_wait(const wire::StartT& asked);
 
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
   void adopt(const std::shared_ptr<KernelState>& kernel);

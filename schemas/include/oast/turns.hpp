@@ -71,7 +71,7 @@ class Turns {
   bool hurry_ = false;
   std::thread::id holder_;
   unsigned claims_ = 0;
-  std::uint64_t turns_ = 0;  // times that it was released
+  std::uint64_t releases_ = 0;
 };
 
 }  // namespace oast::wire

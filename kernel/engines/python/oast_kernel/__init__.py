@@ -3,6 +3,7 @@
     display(value)           shows it in all forms it has; clear_output() takes that away
     RemoteChannel(capacity)  a queue between this kernel and its hosts
     call(function, args, kwargs)
+    finish()                 what python does at the end of a program: threads, atexit, open files
     broker()                 what a host library needs to be a host of the same broker
 """
 
@@ -13,7 +14,7 @@ if TYPE_CHECKING:
     from typing import Any, Optional, Tuple
 
 __all__ = ["Channel", "RemoteChannel", "RemoteError", "broker", "call", "clear_output", "display",
-           "update_display"]
+           "finish", "update_display"]
 
 _connection: Any = None
 

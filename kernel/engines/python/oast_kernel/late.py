@@ -30,19 +30,23 @@ class _Finder:
         if name not in self.actions:
             return None
         for finder in sys.meta_path:
-            spec: Any = finder.find_spec(name, path, target) if finder is not self else None
+            find: Any = getattr(finder, "find_spec", None) if finder is not self else None
+            spec = find(name, path, target) if find else None
             if spec is not None:
-                spec.loader = _Loader(spec.loader, self.actions.pop(name))
+                spec.loader = _Loader(spec.loader, self.actions)
                 return spec
         return None
 
 
 class _Loader:
-    """Another's, for once, with the action added."""
+    """Another's, with the action added the first time that it makes the module."""
 
-    def __init__(self, loader: Any, action: Callable[[Any], object]) -> None:
+    def __init__(self, loader: Any, actions: Dict[str, Callable[[Any], object]]) -> None:
         self._loader = loader
-        self._action = action
+        self._actions = actions
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._loader, name)
 
     def create_module(self, spec: Any) -> Any:
         return self._loader.create_module(spec)
@@ -50,7 +54,7 @@ class _Loader:
     def exec_module(self, module: Any) -> None:
         module.__loader__ = module.__spec__.loader = self._loader
         self._loader.exec_module(module)
-        self._action(module)
+        self._actions.pop(module.__name__, lambda _module: None)(module)
 
 
 _finder: Any = _Finder()

@@ -87,13 +87,15 @@ def finish(patience: float = 0) -> None:
         raise TimeoutError
 
     try:
-        if patience:
-            signal.signal(signal.SIGALRM, give_up)
-            signal.setitimer(signal.ITIMER_REAL, patience)
-        threading._shutdown()  # type: ignore[attr-defined]
+        try:
+            if patience:
+                signal.signal(signal.SIGALRM, give_up)
+                signal.setitimer(signal.ITIMER_REAL, patience)
+            threading._shutdown()  # type: ignore[attr-defined]
+        finally:
+            if patience:
+                signal.setitimer(signal.ITIMER_REAL, 0)
     finally:
-        if patience:
-            signal.setitimer(signal.ITIMER_REAL, 0)
         try:
             atexit._run_exitfuncs()
         finally:
