@@ -76,6 +76,16 @@ class Input(KernelTest):
                          ["Ada", "secret"])
         self.assertEqual(self.asked, [("name? ", False), ("word? ", True)])
 
+    def test_getpass_asks_the_host_also_after_code_only_looked_for_it(self):
+        self.answers = ["secret"]
+        self.assertTrue(self.eval("import importlib.util\n"
+                                  "importlib.util.find_spec('getpass') is not None"))
+        self.assertEqual(self.eval("import getpass\ngetpass.getpass('word? ')"), "secret")
+        self.assertEqual(self.asked, [("word? ", True)])
+
+    def test_a_module_that_is_changed_when_imported_can_be_run(self):
+        self.assertIsNone(self.eval("import runpy\nrunpy.run_module('linecache')\nNone"))
+
     def test_stdin_gives_lines(self):
         self.answers = ["one", "two", "three"]
         self.assertEqual(self.eval("import sys\n[sys.stdin.readline(), *sys.stdin]"),
