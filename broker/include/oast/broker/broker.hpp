@@ -125,7 +125,8 @@ class Broker {
   std::unique_ptr<Impl> impl_;
 };
 
-/// $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID. Not made.
+/// $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID where that variable names no writable directory of this
+/// user's. Not made.
 std::filesystem::path runtime_root();
 
 }  // namespace oast::broker
