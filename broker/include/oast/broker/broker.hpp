@@ -92,7 +92,9 @@ struct Options {
 class Broker {
  public:
   /// Binds and starts the loop; peers may dial when it returns. Throws Error(invalid) for a
-  /// directory that cannot be used: too long, not ours, open to others, another broker in it.
+  /// directory that cannot be used: too long, not ours, open to others, another broker in it;
+  /// Error(overloaded) without enough descriptors. Raises this process's soft limit on them
+  /// (RLIMIT_NOFILE) for good.
   explicit Broker(Options options);
   /// `stop`, then ends the loop.
   ~Broker();
