@@ -1,5 +1,6 @@
 // Brokers that run out of descriptors, or nearly.
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
@@ -130,6 +131,23 @@ TEST_CASE("P4: connections that never say Hello are closed, and make room for th
   const auto idle = idle_connections(host.directory() / "control.sock", 70);
   eventually([&] { return answers(host.directory()); }, "a newcomer is admitted");
   CHECK(host.ask("eval") == "1 answered");
+}
+
+TEST_CASE("P4: a host that has opened all descriptors itself lives on when peers connect") {
+  LimitHost host({"64", "64"});
+  REQUIRE(host.ask("hog") == "hogged");
+  const auto idle = idle_connections(host.directory() / "control.sock", 20);
+  // All were taken and closed, by a process without a descriptor.
+  for (const auto& fd : idle) {
+    pollfd closed{fd.get(), POLLIN, 0};
+    REQUIRE(::poll(&closed, 1, 20'000) == 1);
+  }
+  CHECK(host.ask("eval") == "1 answered");
+  CHECK(host.ask("start").starts_with("overloaded"));
+  REQUIRE(host.ask("release") == "released");
+  eventually([&] { return answers(host.directory()); }, "a newcomer is admitted");
+  CHECK(host.ask("start") == "started");
+  CHECK(host.end() == 0);
 }
 
 TEST_CASE("P4: a start beyond the descriptors is overloaded, and the kernels that run go on") {

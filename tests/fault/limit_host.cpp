@@ -1,7 +1,10 @@
 // A host with few descriptors: oast-limit-host SOFT [HARD] limits itself, makes an embedded broker
 // with one Lua kernel, prints the broker's directory, and answers each line of its stdin with one:
 //   start   starts one more kernel: "started", or the failure's kind and message
+//   hog     opens every descriptor that is left: "hogged"
+//   release closes them: "released"
 //   eval    evaluates 1 + 1 in every kernel: "N answered"
+#include <fcntl.h>
 #include <sys/resource.h>
 
 #include <cstdio>
@@ -10,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "oast/fd.hpp"
 #include "oast/oast.hpp"
 
 namespace {
@@ -36,6 +40,17 @@ std::string eval(std::vector<oast::Worker>& workers) {
   return std::to_string(right) + " answered";
 }
 
+std::string hog(std::vector<oast::Fd>& hogged) {
+  while (hogged.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC))) {
+  }
+  return "hogged";
+}
+
+std::string release(std::vector<oast::Fd>& hogged) {
+  hogged.clear();
+  return "released";
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -45,8 +60,13 @@ int main(int argc, char** argv) try {
   if (const auto result = start(broker, workers); result != "started")
     throw std::runtime_error(result);
   std::cout << broker.directory().string() << std::endl;
+  std::vector<oast::Fd> hogged;
   for (std::string line; std::getline(std::cin, line);)
-    std::cout << (line == "start" ? start(broker, workers) : eval(workers)) << std::endl;
+    std::cout << (line == "start"     ? start(broker, workers)
+                  : line == "hog"     ? hog(hogged)
+                  : line == "release" ? release(hogged)
+                                      : eval(workers))
+              << std::endl;
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "oast-limit-host: " << error.what() << "\n";
