@@ -5,6 +5,8 @@
 #include <mutex>
 #include <thread>
 
+#include "accept_filter.hpp"
+#include "descriptors.hpp"
 #include "directory.hpp"
 #include "event_loop.hpp"
 #include "hub.hpp"
@@ -21,6 +23,13 @@ std::string inproc_prefix() {
   return "inproc://oast-" + std::to_string(++count) + "-";
 }
 
+/// Before anything of libzmq is made, which aborts the process when it lacks a descriptor.
+bool prepare() {
+  raise_descriptor_limit();
+  require_descriptors(kPerBroker, "make a broker");
+  return AcceptFilter::install();
+}
+
 }  // namespace
 
 struct Broker::Impl {
@@ -28,11 +37,14 @@ struct Broker::Impl {
       : options(std::move(o)),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        hub(loop, options, context, directory, token, inproc, make_logger(options.log_level)),
+        hub(loop, options, context, directory, token, inproc, log),
         thread([this] {
           block_signals();
           loop.run();
-        }) {}
+        }) {
+    if (!filters)
+      log->warn("OB512 libzmq's accept could not be filtered: out of descriptors it would abort");
+  }
 
   ~Impl() {
     loop.quit();
@@ -47,6 +59,8 @@ struct Broker::Impl {
 
   // In the order that they need each other; the context goes after the sockets on it.
   const Options options;
+  const Logger log = make_logger(options.log_level);
+  const bool filters = prepare();
   const std::string token = make_token();
   const std::string inproc;
   zmq::context_t context{1};

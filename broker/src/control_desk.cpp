@@ -4,8 +4,10 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <system_error>
 #include <utility>
 
+#include "descriptors.hpp"
 #include "token.hpp"
 
 namespace oast::broker {
@@ -64,6 +66,13 @@ std::optional<Failure> ControlDesk::admit(const RoutingId& from, const wire::Hel
   if (peers_.size() >= kMaxPeers)
     return failure(FailureKind::overloaded, "the broker has as many peers as it takes");
 
+  // A kernel's were counted when it was started.
+  if (kernel == nullptr) try {
+      require_descriptors(kLeftByHellos, "let another peer in");
+    } catch (const Error& error) {
+      return error.failure();
+    }
+
   const PeerId id = kernel != nullptr ? peer_of(kernel->id) : peers_.next_id();
   Peer& peer = peers_.add(id, hello.role(), from);
   if (kernel != nullptr) {
@@ -95,7 +104,13 @@ void ControlDesk::watch_process(Peer& peer, int pid) {
   if (pid <= 0) return;
   peer.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
   if (!peer.process) return;
-  peer.process_watch = loop_.watch(peer.process.get(), [this, id = peer.id] { on_host_died_(id); });
+  try {
+    peer.process_watch =
+        loop_.watch(peer.process.get(), [this, id = peer.id] { on_host_died_(id); });
+  } catch (const std::system_error& error) {
+    log_->warn("OB405 the process of peer {} cannot be watched: {}", peer.id.value, error.what());
+    peer.process.reset();
+  }
 }
 
 Kernel& ControlDesk::require_kernel(std::uint64_t id) const {

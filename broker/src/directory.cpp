@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPrivatePrefix = "embedded-";
-constexpr std::array<const char*, 5> kFiles = {"control.sock", "data.sock", "events.sock", "token",
-                                               "lock"};
+constexpr std::array<const char*, 6> kFiles = {"control.sock", "data.sock", "events.sock",
+                                               "token",        "lock.new",  "lock"};
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& why) {
   throw Error(FailureKind::invalid,
@@ -91,11 +91,18 @@ void sweep(const fs::path& root) {
   }
 }
 
+/// Before anything is made there.
+void check_length(const fs::path& path) {
+  if ((path / "control.sock").string().size() >= sizeof(sockaddr_un{}.sun_path))
+    refuse(path, "a socket's path may have at most 107 bytes");
+}
+
 fs::path make_embedded() {
   const fs::path root = runtime_root();
+  std::string pattern = (root / (std::string(kPrivatePrefix) + "XXXXXX")).string();
+  check_length(pattern);
   make_private(root);
   sweep(root);
-  std::string pattern = (root / (std::string(kPrivatePrefix) + "XXXXXX")).string();
   if (::mkdtemp(pattern.data()) == nullptr) refuse(pattern, std::generic_category().message(errno));
   return pattern;
 }
@@ -107,25 +114,41 @@ void write_token(const fs::path& path, const std::string& token) {
     refuse(path.parent_path(), "the token cannot be written");
 }
 
+/// `sudo -E` leaves root with the directory of a user, in which root's would be in that user's way.
+bool is_usable(const char* base) {
+  struct stat info {};
+  return ::stat(base, &info) == 0 && S_ISDIR(info.st_mode) && info.st_uid == ::geteuid() &&
+         ::access(base, W_OK | X_OK) == 0;
+}
+
 }  // namespace
 
 fs::path runtime_root() {
   const char* base = std::getenv("XDG_RUNTIME_DIR");  // NOLINT(concurrency-mt-unsafe)
-  if (base != nullptr && *base == '/') return fs::path(base) / "oast";
+  if (base != nullptr && *base == '/' && is_usable(base)) return fs::path(base) / "oast";
   return "/tmp/oast-" + std::to_string(::geteuid());
 }
 
 Directory::Directory(const fs::path& path, const std::string& token)
     : path_(path.empty() ? make_embedded() : fs::absolute(path)), private_(path.empty()) {
-  if ((path_ / "control.sock").string().size() >= sizeof(sockaddr_un{}.sun_path))
-    refuse(path_, "a socket's path may have at most 107 bytes");
-  if (!private_) make_private(path_);
+  if (!private_) {
+    check_length(path_);
+    make_private(path_);
+  }
   lock_ = private_ ? first_lock(path_) : try_lock(path_);
-  if (!lock_) refuse(path_, private_ ? "it cannot be locked" : "another broker lives there");
-  write_token(path_ / "token", token);
+  try {
+    if (!lock_) refuse(path_, private_ ? "it cannot be locked" : "another broker lives there");
+    write_token(path_ / "token", token);
+  } catch (...) {
+    // No sweep would ever find it without its lock.
+    if (lock_ || private_) remove_all();
+    throw;
+  }
 }
 
-Directory::~Directory() {
+Directory::~Directory() { remove_all(); }
+
+void Directory::remove_all() {
   remove_files(path_);
   std::error_code ignored;
   if (private_) fs::remove(path_, ignored);

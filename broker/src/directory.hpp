@@ -26,6 +26,8 @@ class Directory {
   std::string endpoint(const std::string& name) const;
 
  private:
+  void remove_all();
+
   std::filesystem::path path_;
   bool private_;
   Fd lock_;

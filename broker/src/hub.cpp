@@ -14,6 +14,7 @@ constexpr int kControlBurst = 64;
 constexpr int kDataBurst = 32;
 
 constexpr std::chrono::seconds kExitIsSeen{1};
+constexpr std::chrono::seconds kSilenceCheck{1};
 
 constexpr std::string_view kNoFrames =
     "its frames should be [to][Message] and at most 1024 buffers";
@@ -32,13 +33,16 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
     : loop_(loop),
       limits_(limits_of(options)),
       log_(log),
+      filter_(options.clock),
       // Nothing on control is large.
       control_(context, options.message_bytes),
       data_(context, options.frame_bytes),
       events_socket_(context,
-                     [this, &token](std::string_view shown) {
-                       return equal_secret(shown, token) ||
-                              kernels_.by_host_token(shown) != nullptr;
+                     [this, &token](std::string_view shown, int connection) {
+                       const bool admitted =
+                           equal_secret(shown, token) || kernels_.by_host_token(shown) != nullptr;
+                       if (admitted) filter_.proven(connection);
+                       return admitted;
                      }),
       mail_(peers_, data_, control_, log),
       events_(loop, kernels_, events_socket_),
@@ -49,6 +53,7 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
       desk_(loop, options, token, peers_, kernels_, mail_, supervisor_, interrupts_, heartbeats_,
             log) {
   const auto bind = [&](auto& socket, const std::string& name) {
+    filter_.add((directory.path() / (name + ".sock")).string());
     socket.bind(directory.endpoint(name));
     if (!inproc.empty()) socket.bind(inproc + name);
   };
@@ -59,6 +64,7 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
                         .control = directory.endpoint("control"),
                         .data = directory.endpoint("data")});
 
+  close_silent();
   mail_.on_gone([this](PeerId peer) {
     // Not at once: the caller may be visiting the tables.
     loop_.post([this, peer] { connection_gone(peer); });
@@ -73,6 +79,14 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
   loop.add_source(control_.fd(), [this] { return control_turn(); });
   loop.add_source(data_.fd(), [this] { return data_turn(); });
   loop.add_source(events_socket_.fd(), [this] { return events_socket_.receive(); });
+}
+
+void Hub::close_silent() {
+  silence_timer_ = loop_.after(kSilenceCheck, [this] { close_silent(); });
+  const auto [refused, closed] = filter_.close_silent();
+  if (refused + closed == 0) return;
+  log_->warn("OB511 connections: {} refused, too many or too few descriptors; {} closed, silent",
+             refused, closed);
 }
 
 bool Hub::control_turn() {
@@ -131,6 +145,8 @@ void Hub::control_message(Incoming& in) {
     }
     if (const auto refusal = desk_.hello(in.from, *hello))
       control_.send(in.from, PeerId{}, wire::pack(RequestId{in.packet.root().id()}, *refusal));
+    else
+      filter_.proven(in.connection());
     return;
   }
   peer->last_heard = loop_.now();
@@ -179,6 +195,7 @@ void Hub::first_on_data(Incoming& in) {
     data_.send(in.from, PeerId{}, wire::pack(RequestId{in.packet.root().id()}, refusal));
     return;
   }
+  filter_.proven(in.connection());
   peers_.join(*peer, in.from);
   mail_.data(peer->id, PeerId{}, wire::pack(RequestId{}, wire::JoinedT{}));
   if (Kernel* kernel = kernels_.find(KernelId{peer->id.value})) supervisor_.registered(*kernel);

@@ -4,6 +4,7 @@
 #include <functional>
 #include <string>
 
+#include "accept_filter.hpp"
 #include "control_desk.hpp"
 #include "directory.hpp"
 #include "events.hpp"
@@ -30,6 +31,7 @@ class Hub {
  private:
   bool control_turn();
   bool data_turn();
+  void close_silent();
   void control_message(Incoming& in);
   void data_message(Incoming& in);
   void first_on_data(Incoming& in);
@@ -41,6 +43,8 @@ class Hub {
   EventLoop& loop_;
   const wire::Limits limits_;
   Logger log_;
+  AcceptFilter filter_;
+  EventLoop::Handle silence_timer_;
   RouterSocket control_;
   RouterSocket data_;
   EventsSocket events_socket_;

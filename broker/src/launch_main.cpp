@@ -27,6 +27,7 @@
 #include <string>
 #include <vector>
 
+#include "kernel_limits.hpp"
 #include "launch_protocol.hpp"
 #include "process_tree.hpp"
 
@@ -64,6 +65,7 @@ std::string read_details() {
   ::prctl(PR_SET_PDEATHSIG, SIGKILL);
   if (::getppid() != launcher) std::_Exit(0);
   ::dup2(details_fd, 0);
+  set_kernel_limits();
   sigset_t none;
   ::sigemptyset(&none);
   ::sigprocmask(SIG_SETMASK, &none, nullptr);

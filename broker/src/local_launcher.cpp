@@ -27,6 +27,11 @@ namespace oast::broker {
 
 namespace {
 
+/// What may be there again later: descriptors, memory, processes.
+bool lacks_something(int error) {
+  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN;
+}
+
 void check(int error, const char* what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
@@ -212,6 +217,10 @@ class LocalLauncher final : public Launcher {
     try {
       return spawn_thread_(SpawnThread::Task([&plan] { return spawn(plan); }));
     } catch (const std::system_error& error) {
+      if (lacks_something(error.code().value()))
+        throw Error(
+            FailureKind::overloaded,
+            std::string("the system has nothing left to start a kernel with: ") + error.what());
       Failure failure{.kind = FailureKind::kernel_died,
                       .message = std::string("the kernel could not be started: ") + error.what()};
       failure.death = {.cause = DeathCause::spawn_failed, .explanation = failure.message};

@@ -11,7 +11,7 @@ namespace oast::broker {
 namespace {
 
 constexpr std::string_view kTopic = "kernel";
-constexpr std::size_t kAddressFrames = 2;  // the routing id and [to]
+constexpr std::size_t kHeadFrames = 2;  // [to] and [Message]
 
 zmq::socket_t make_router(zmq::context_t& context, std::size_t frame_bytes) {
   zmq::socket_t socket(context, zmq::socket_type::router);
@@ -26,6 +26,8 @@ zmq::socket_t make_router(zmq::context_t& context, std::size_t frame_bytes) {
   return socket;
 }
 
+int connection_of(zmq::message_t& message) { return ::zmq_msg_get(message.handle(), ZMQ_SRCFD); }
+
 /// Gives the address to libzmq, which finds the connection by it. False when there is none.
 bool begin(zmq::socket_t& socket, const RoutingId& to) {
   zmq::message_t address(to.data(), to.size());
@@ -39,6 +41,8 @@ bool begin(zmq::socket_t& socket, const RoutingId& to) {
 
 }  // namespace
 
+int Incoming::connection() { return connection_of(origin); }
+
 RouterSocket::RouterSocket(zmq::context_t& context, std::size_t frame_bytes)
     : socket_(make_router(context, frame_bytes)) {}
 
@@ -47,17 +51,17 @@ void RouterSocket::bind(const std::string& endpoint) { socket_.bind(endpoint); }
 int RouterSocket::fd() const { return socket_.get(zmq::sockopt::fd); }
 
 RouterSocket::Received RouterSocket::receive(Incoming& into) {
-  const std::size_t most = kAddressFrames + 1 + wire::Limits{}.buffer_count;
+  const std::size_t most = kHeadFrames + wire::Limits{}.buffer_count;
+  if (!wire::receive_frame(socket_, into.origin)) return Received::nothing;
+  into.from.assign(into.origin.data<char>(), into.origin.size());
   auto frames = wire::receive_frames(socket_, most);
-  if (!frames) return Received::nothing;
-  into.from.assign((*frames)[0].data<char>(), (*frames)[0].size());
-  if (frames->size() <= kAddressFrames || frames->size() > most) return Received::malformed;
-  const auto to = wire::read_address((*frames)[1]);
+  if (!frames || frames->size() < kHeadFrames || frames->size() > most) return Received::malformed;
+  const auto to = wire::read_address((*frames)[0]);
   if (!to) return Received::malformed;
   into.to = *to;
-  into.packet.message = std::move((*frames)[2]);
+  into.packet.message = std::move((*frames)[1]);
   into.packet.buffers.clear();
-  for (std::size_t i = kAddressFrames + 1; i < frames->size(); ++i)
+  for (std::size_t i = kHeadFrames; i < frames->size(); ++i)
     into.packet.buffers.push_back(std::move((*frames)[i]));
   return Received::message;
 }
@@ -86,7 +90,7 @@ bool EventsSocket::receive() {
   if (text.empty()) return true;
   const std::string_view token = text.substr(1);
   // In manual mode both options act on the connection that the message came from.
-  if (text.front() == '\x01' && admits_(token)) {
+  if (text.front() == '\x01' && admits_(token, connection_of(message))) {
     socket_.set(zmq::sockopt::subscribe, kTopic);
     subscribers_.emplace(token);
   } else if (const auto known = subscribers_.find(token);

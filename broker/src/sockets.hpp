@@ -19,9 +19,13 @@ using RoutingId = std::string;
 
 /// A message as it came in. `packet` was not verified yet.
 struct Incoming {
+  zmq::message_t origin;  ///< its routing id as libzmq gave it
   RoutingId from;
   PeerId to;
   wire::Packet packet;
+
+  /// The descriptor of the connection that it came over, or -1 of inproc.
+  int connection();
 };
 
 /// One ROUTER. Sending never blocks and never drops silently: what the other side does not read
@@ -47,7 +51,8 @@ class RouterSocket {
 /// The XPUB of monitors: accepts a subscription only if it carries a token that `admits`.
 class EventsSocket {
  public:
-  using Admits = std::function<bool(std::string_view token)>;
+  /// `connection`: as of Incoming.
+  using Admits = std::function<bool(std::string_view token, int connection)>;
   EventsSocket(zmq::context_t& context, Admits admits);
 
   void bind(const std::string& endpoint);

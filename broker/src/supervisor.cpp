@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "descriptors.hpp"
 #include "spec_expansion.hpp"
 #include "token.hpp"
 
@@ -94,6 +95,13 @@ LaunchPlan Supervisor::plan(const Kernel& kernel, const KernelSpec& spec,
 
 void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& request) {
   if (all_stopped_) throw Error(FailureKind::disconnected, "the broker is ending");
+  // Reading specs takes descriptors, too.
+  int starting = 0;
+  kernels_.each([&](const Kernel& other) {
+    if (other.state == KernelState::starting) ++starting;
+  });
+  require_descriptors(kLeftByStarts + kPerStart + kPerRegistration * (starting + 1),
+                      "start another kernel");
   const KernelSpec spec = specs_.require(request.spec);
   check_environment(request.env);
   if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))

@@ -1,5 +1,7 @@
 // Starting processes that are no kernels: what a host is told, and when.
 #include <signal.h>
+#include <sys/resource.h>
+#include <sys/stat.h>
 
 #include <algorithm>
 #include <fstream>
@@ -167,6 +169,37 @@ TEST_CASE("P8: a kernel gets nothing of its host but what the spec and the start
   const std::string fds = slurp("fds");
   CHECK_MESSAGE(std::count(fds.begin(), fds.end(), '\n') == 5, fds);
   CHECK(slurp("cwd") == f.scratch.path().string() + "\n");
+}
+
+TEST_CASE("P8: neither umask nor soft limits of its host reach a kernel") {
+  const std::string script =
+      "(umask; ulimit -Sn; ulimit -c; ulimit -St; ulimit -Ht) > limits; exit 0";
+  BrokerFixture f({spec("look", {"/bin/sh", "-c", script})});
+  // As the broker's host, after the broker was made: what it has now is inherited.
+  const ::mode_t mask = ::umask(077);
+  rlimit descriptors{};
+  rlimit time{};
+  REQUIRE(::getrlimit(RLIMIT_NOFILE, &descriptors) == 0);
+  REQUIRE(::getrlimit(RLIMIT_CPU, &time) == 0);
+  const rlimit few{200, descriptors.rlim_max};
+  const rlimit short_time{3000, time.rlim_max};
+  REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+  REQUIRE(::setrlimit(RLIMIT_CPU, &short_time) == 0);
+  auto host = f.host();
+  auto message = start("look");
+  message.cwd = f.scratch.path();
+  send(host.control, PeerId{}, 1, message);
+  failure_of(next_answer(host.control));
+  ::umask(mask);
+  ::setrlimit(RLIMIT_NOFILE, &descriptors);
+  ::setrlimit(RLIMIT_CPU, &time);
+  std::ifstream stream(f.scratch.path() / "limits");
+  std::string got[5];
+  for (auto& word : got) stream >> word;
+  CHECK(got[0] == "0022");
+  CHECK(got[1] == std::to_string(std::min<rlim_t>(1024, descriptors.rlim_max)));
+  CHECK(got[2] == "0");
+  CHECK(got[3] == got[4]);
 }
 
 TEST_CASE("P3: a kernel that starts ends with the host that asked for it") {

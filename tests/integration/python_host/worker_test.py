@@ -305,6 +305,37 @@ os.kill(os.getpid(), 9)
             os.kill(child, signal.SIGKILL)
 
 
+class Descriptors(unittest.TestCase):
+    def test_idle_connections_beyond_the_descriptors_cost_the_host_nothing(self):
+        done = run_python("""
+import resource, subprocess, sys
+resource.setrlimit(resource.RLIMIT_NOFILE, (64, 64))
+import oast
+w = oast.Worker("lua")
+# From another process, which has descriptors of its own: it says when all are connected.
+connect = '''
+import socket, sys
+idle = []
+for _ in range(50):
+    idle.append(socket.socket(socket.AF_UNIX))
+    idle[-1].connect(sys.argv[1])
+print("connected", flush=True)
+sys.stdin.read()
+'''
+idlers = [
+    subprocess.Popen([sys.executable, "-c", connect, f"{w.broker.directory}/control.sock"],
+                     stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    for _ in range(2)
+]
+for idler in idlers:
+    idler.stdout.readline()
+print(w.remote_eval_fetch("return 1 + 1"))
+for idler in idlers:
+    idler.communicate()
+""")
+        self.assertEqual((done.returncode, done.stdout.strip()), (0, "2"), done.stderr)
+
+
 class InProcess(unittest.TestCase):
     def test_it_does_the_same_without_a_process(self):
         seen = []

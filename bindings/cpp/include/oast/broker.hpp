@@ -190,7 +190,8 @@ class Broker {
   std::shared_ptr<Impl> impl_;
 };
 
-/// Where brokers live that are given by name: $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID. Not made.
+/// Where brokers live that are given by name: $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID where
+/// that variable names no writable directory of this user's. Not made.
 std::filesystem::path runtime_root();
 
 }  // namespace oast

@@ -92,7 +92,9 @@ struct Options {
 class Broker {
  public:
   /// Binds and starts the loop; peers may dial when it returns. Throws Error(invalid) for a
-  /// directory that cannot be used: too long, not ours, open to others, another broker in it.
+  /// directory that cannot be used: too long, not ours, open to others, another broker in it;
+  /// Error(overloaded) without enough descriptors. Raises this process's soft limit on them
+  /// (RLIMIT_NOFILE) for good.
   explicit Broker(Options options);
   /// `stop`, then ends the loop.
   ~Broker();
@@ -125,7 +127,8 @@ class Broker {
   std::unique_ptr<Impl> impl_;
 };
 
-/// $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID. Not made.
+/// $XDG_RUNTIME_DIR/oast, or /tmp/oast-UID where that variable names no writable directory of this
+/// user's. Not made.
 std::filesystem::path runtime_root();
 
 }  // namespace oast::broker
