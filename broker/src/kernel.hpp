@@ -57,7 +57,7 @@ struct Kernel {
   RequestQueue queue;
   std::unordered_set<PeerId> hosts;  ///< that have asked it something: its output may go there
 
-  std::unique_ptr<Process> process;
+  std::unique_ptr<Process> process;  ///< nullptr: it is just being started
   EventLoop::Handle exit_watch;
   EventLoop::Handle last_data_deadline;
   bool data_closed = false;  ///< after its process ended

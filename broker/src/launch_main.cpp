@@ -1,19 +1,22 @@
 // oast-launch GRACE_MS CWD PROGRAM [ARGS...]: runs one kernel and ends with it.
 //
-// It stands between a broker and a kernel so that no process of the kernel can be left behind:
-// - it is the sub-reaper (prctl(2), PR_SET_CHILD_SUBREAPER) of everything the kernel starts, also
+// It stands between a broker and a kernel so that no process of the kernel can be left behind. It
+// is two processes, the guard and its child, the launcher:
+// - both are sub-reapers (prctl(2), PR_SET_CHILD_SUBREAPER) of everything the kernel starts, also
 // of
-//   what daemonizes, so it can find and end all of it;
-// - its stdin tells it when the broker dies, however that dies, and it ends the tree after the
-//   grace; so does the broker's process, as a fork of it may keep the other end of stdin open;
-// - it prepares the kernel's process in code that runs in a small process with one thread.
-// It leaves with the kernel's own exit code, or by the kernel's own signal.
+//   what daemonizes, so that they can find and end all of it. Kernel code may kill either: what is
+//   left falls to the other;
+// - both know of the broker's death, however it dies, by a pidfd of its process; the launcher ends
+//   the tree after the grace. Kernel code may stop either: the other wakes it;
+// - the launcher prepares the kernel's process in code that runs in a small process with one
+// thread;
+//   it obeys the broker's commands and reports how the kernel ended.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/signalfd.h>
+#include <sys/socket.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -38,11 +41,28 @@ using Clock = std::chrono::steady_clock;
 
 constexpr std::size_t kMaxDetails = 65'536;
 constexpr int kAgainMs = 100;  // between looks at what outlives the kernel
+/// From the end of a kernel to SIGKILL for what it left running, as Python's resource tracker,
+/// which removes the shared memory of those that ended before it.
+constexpr auto kMoment = std::chrono::milliseconds(500);
+/// From SIGTERM to SIGKILL once the broker is gone. The kernels of an embedding host, which have no
+/// grace, are to be gone within a second.
 constexpr auto kTermTime = std::chrono::seconds(2);
+constexpr auto kShortTermTime = std::chrono::milliseconds(300);
+/// How much later than the launcher should have, the guard ends the tree by itself.
+constexpr auto kLate = std::chrono::seconds(2);
+
+/// What the broker learns of the kernel's end.
+void report(int status) { ::send(0, &status, sizeof status, MSG_DONTWAIT | MSG_NOSIGNAL); }
 
 [[noreturn]] void die(int code, const char* what, const char* which) {
   std::fprintf(stderr, "oast-launch: %s %s: %s\n", what, which, std::strerror(errno));
   std::_Exit(code);
+}
+
+/// Without a kernel that could report by its own end.
+[[noreturn]] void fail(const char* what, const char* which) {
+  report(launch::kCannotRun << 8);  // a wait status
+  die(launch::kCannotRun, what, which);
 }
 
 /// The line with its newline; empty when the broker went away first.
@@ -74,29 +94,68 @@ std::string read_details() {
   die(launch::kCannotRun, "cannot run", argv[0]);
 }
 
+/// A descriptor that is readable when a child changed its state. Everything else is blocked, and
+/// not ignored: the kernel gets its own, default, dispositions. A signal meant for the terminal or
+/// the broker must not end this process before the kernel.
+int block_signals() {
+  sigset_t blocked;
+  ::sigfillset(&blocked);
+  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
+  sigset_t wanted;
+  ::sigemptyset(&wanted);
+  ::sigaddset(&wanted, SIGCHLD);
+  ::sigaddset(&wanted, SIGCONT);  // of who wakes a process that may be stopped
+  return ::signalfd(-1, &wanted, SFD_CLOEXEC | SFD_NONBLOCK);
+}
+
+void drain(int signals) {
+  signalfd_siginfo ignored{};
+  while (::read(signals, &ignored, sizeof ignored) > 0) {
+  }
+}
+
+/// Ends what is left below this process.
+class Remains {
+ public:
+  /// To be called again and again until there is nothing.
+  void end() {
+    const auto now = Clock::now();
+    if (!due_) {
+      due_ = now + kMoment;
+      signal_descendants(SIGTERM);
+    } else if (now >= *due_) {
+      signal_descendants(SIGKILL);
+    }
+  }
+  bool begun() const { return due_.has_value(); }
+
+ private:
+  std::optional<Clock::time_point> due_;
+};
+
+/// The process between the guard and the kernel.
 class Launch {
  public:
-  /// `broker`: readable when its process has ended, or -1.
-  Launch(pid_t kernel, std::chrono::milliseconds grace, int broker)
-      : kernel_(kernel), grace_(grace), broker_(broker) {}
+  /// `guard`: readable when its process has ended.
+  Launch(pid_t kernel, std::chrono::milliseconds grace, int guard)
+      : kernel_(kernel), grace_(grace), guard_(guard) {}
 
   /// Returns the kernel's wait status, when everything is gone.
-  int run(int child_signals) {
+  int run(int signals) {
     while (!finished()) {
-      pollfd fds[] = {{child_signals, POLLIN, 0},
+      pollfd fds[] = {{signals, POLLIN, 0},
                       {broker_gone_ ? -1 : 0, POLLIN, 0},
-                      {broker_gone_ ? -1 : broker_, POLLIN, 0}};
-      ::poll(fds, 3, timeout());
-      if (fds[0].revents != 0) {
-        signalfd_siginfo ignored{};
-        while (::read(child_signals, &ignored, sizeof ignored) > 0) {
-        }
-      }
+                      {broker_gone_ ? -1 : launch::kBrokerFd, POLLIN, 0},
+                      {guard_gone_ ? -1 : guard_, POLLIN, 0}};
+      ::poll(fds, 4, timeout());
+      drain(signals);
       reap();
       if (fds[1].revents != 0) obey();
       if (fds[2].revents != 0 && !broker_gone_) lose_broker();
+      if (fds[3].revents != 0) guard_gone_ = true;
       end_if_due();
     }
+    ::syscall(SYS_pidfd_send_signal, guard_, SIGCONT, nullptr, 0);
     return *status_;
   }
 
@@ -104,7 +163,7 @@ class Launch {
   bool finished() const { return status_ && none_left_; }
 
   int timeout() const {
-    if (status_) return kAgainMs;
+    if (status_ || guard_gone_) return kAgainMs;
     if (!deadline_) return -1;
     const auto left =
         std::chrono::ceil<std::chrono::milliseconds>(*deadline_ - Clock::now()).count();
@@ -123,16 +182,16 @@ class Launch {
       if (pid == kernel_) status_ = status;
     }
     // The kernel is the reason for all the others.
-    if (status_ && !none_left_) signal_descendants(SIGKILL);
+    if (status_ && !none_left_) remains_.end();
   }
 
   void obey() {
     char command[2];
     const auto got = ::read(0, command, sizeof command);
-    if (got == sizeof command && command[0] == launch::kSignalKernel && !status_) {
-      ::kill(kernel_, command[1]);
+    if (got == sizeof command && command[0] == launch::kSignalKernel) {
+      if (!status_) ::kill(kernel_, command[1]);
     } else if (got == sizeof command && command[0] == launch::kSignalTree) {
-      signal_descendants(command[1]);
+      command[1] == SIGKILL ? kill_kernel() : signal_descendants(command[1]);
     } else if (got == 0 || (got < 0 && errno != EINTR)) {
       lose_broker();
     }
@@ -144,34 +203,78 @@ class Launch {
   }
 
   void end_if_due() {
-    if (!deadline_ || Clock::now() < *deadline_) return;
-    signal_descendants(asked_ ? SIGKILL : SIGTERM);
+    if (guard_gone_) kill_kernel();
+    if (!deadline_ || Clock::now() < *deadline_ || status_) return;
+    asked_ ? kill_kernel() : signal_descendants(SIGTERM);
     asked_ = true;
-    deadline_ = Clock::now() + kTermTime;
+    deadline_ = Clock::now() + (grace_.count() > 0 ? Clock::duration(kTermTime) : kShortTermTime);
+  }
+
+  /// The others are given a moment, unless the kernel does not die of it.
+  void kill_kernel() {
+    if (status_) return;
+    killed_ ? signal_descendants(SIGKILL) : static_cast<void>(::kill(kernel_, SIGKILL));
+    killed_ = true;
   }
 
   const pid_t kernel_;
   const std::chrono::milliseconds grace_;
-  const int broker_;
+  const int guard_;
   bool broker_gone_ = false;
+  bool guard_gone_ = false;
   bool asked_ = false;
+  bool killed_ = false;
   bool none_left_ = false;
+  Remains remains_;
   std::optional<Clock::time_point> deadline_;
   std::optional<int> status_;
 };
 
-/// Ends as the kernel ended, so that whoever waits for this process learns it.
-[[noreturn]] void leave_like(int status) {
-  if (WIFEXITED(status)) std::_Exit(WEXITSTATUS(status));
-  const int signal = WTERMSIG(status);
-  const rlimit no_core{0, 0};
-  ::setrlimit(RLIMIT_CORE, &no_core);
-  sigset_t all;
-  ::sigfillset(&all);
-  ::sigprocmask(SIG_UNBLOCK, &all, nullptr);
-  ::signal(signal, SIG_DFL);
-  ::raise(signal);
-  std::_Exit(128 + signal);
+/// The process above: as long as `launcher` lives it only wakes it, and afterwards ends what is
+/// left. Returns when everything is gone.
+void guard(pid_t launcher, std::chrono::milliseconds grace) {
+  const int signals = block_signals();
+  Remains remains;
+  std::optional<Clock::time_point> deadline;
+  for (;;) {
+    pollfd fds[] = {{signals, POLLIN, 0}, {deadline ? -1 : launch::kBrokerFd, POLLIN, 0}};
+    ::poll(fds, 2, deadline || remains.begun() ? kAgainMs : -1);
+    drain(signals);
+    if (fds[1].revents != 0) deadline = Clock::now() + grace + kTermTime + kMoment + kLate;
+    int status = 0;
+    pid_t pid = 0;
+    while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
+      if (pid != launcher) continue;
+      launcher = 0;
+      // Its death is the kernel's, see become_kernel. Otherwise it has reported.
+      if (WIFSIGNALED(status)) report(status);
+    }
+    if (pid < 0 && errno == ECHILD) return;
+    if (launcher != 0) ::kill(launcher, SIGCONT);
+    if (launcher == 0)
+      remains.end();
+    else if (deadline && Clock::now() >= *deadline)
+      signal_descendants(SIGKILL);
+  }
+}
+
+int launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) {
+  ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  const int signals = block_signals();
+  const std::string details = read_details();
+  if (details.empty()) return 0;
+  int ends[2];
+  if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe for", arguments[1]);
+  const pid_t launcher = ::getpid();
+  const pid_t kernel = ::fork();
+  if (kernel < 0) fail("cannot start", arguments[1]);
+  if (kernel == 0) become_kernel(ends[0], arguments[0], arguments + 1, launcher);
+  ::setpgid(kernel, kernel);  // here too: whoever is first
+  ::close(ends[0]);
+  // The write end stays open until this process ends: its end of file tells the kernel.
+  [[maybe_unused]] const auto written = ::write(ends[1], details.data(), details.size());
+  report(Launch(kernel, grace, guard).run(signals));
+  return 0;
 }
 
 }  // namespace
@@ -182,30 +285,11 @@ int main(int argc, char** argv) {
     return 2;
   }
   const std::chrono::milliseconds grace(std::atol(argv[1]));
+  ::fcntl(launch::kBrokerFd, F_SETFD, FD_CLOEXEC);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
-  // Blocked and not ignored: the kernel gets its own, default, dispositions. A signal meant for the
-  // terminal or the broker must not end this process before the kernel.
-  sigset_t blocked;
-  ::sigfillset(&blocked);
-  ::sigprocmask(SIG_SETMASK, &blocked, nullptr);
-  sigset_t children;
-  ::sigemptyset(&children);
-  ::sigaddset(&children, SIGCHLD);
-  const int child_signals = ::signalfd(-1, &children, SFD_CLOEXEC | SFD_NONBLOCK);
-
-  const auto broker =
-      static_cast<int>(::syscall(SYS_pidfd_open, ::getppid(), 0));  // close-on-exec by itself
-  const std::string details = read_details();
-  if (details.empty()) return 0;
-  int ends[2];
-  if (::pipe2(ends, O_CLOEXEC) != 0) die(launch::kCannotRun, "cannot make a pipe for", argv[3]);
-  const pid_t launcher = ::getpid();
-  const pid_t kernel = ::fork();
-  if (kernel < 0) die(launch::kCannotRun, "cannot start", argv[3]);
-  if (kernel == 0) become_kernel(ends[0], argv[2], argv + 3, launcher);
-  ::setpgid(kernel, kernel);  // here too: whoever is first
-  ::close(ends[0]);
-  // The write end stays open until this process ends: its end of file tells the kernel.
-  [[maybe_unused]] const auto written = ::write(ends[1], details.data(), details.size());
-  leave_like(Launch(kernel, grace, broker).run(child_signals));
+  const auto self = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0));
+  const pid_t launcher = ::fork();
+  if (launcher < 0) fail("cannot start", argv[3]);
+  if (launcher == 0) return launch_kernel(grace, argv + 2, self);
+  guard(launcher, grace);
 }

@@ -2,11 +2,14 @@
 #pragma once
 
 #include <chrono>
-#include <cstddef>
+#include <functional>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
+
+#include "oast/error.hpp"
 
 namespace oast::broker {
 
@@ -15,27 +18,31 @@ struct LaunchPlan {
   std::vector<std::string> argv;
   std::map<std::string, std::string> env;
   std::string cwd;
-  std::string details;              ///< one line of JSON for its stdin, without the newline
   std::chrono::milliseconds grace;  ///< how long it may go on when the broker is gone
 };
 
-/// How a process ended: one of both is meaningful.
+/// How a process ended: one of both is meaningful, or none when nobody can tell.
 struct ExitStatus {
   int exit_code = -1;
   int signal = 0;
 };
 
-/// A kernel process with everything it started. Destroying it ends them all, at once.
+/// A kernel process with everything it started. Destroying it ends them all, and does not wait for
+/// that. Nothing here blocks.
 class Process {
  public:
   virtual ~Process() = default;
+  /// Call once: the kernel runs, and `details`, one line of JSON without the newline, is on its
+  /// stdin.
+  virtual void begin(const std::string& details) = 0;
   /// Readable when the whole process tree is gone.
   virtual int exit_fd() const = 0;
   /// Call once, when exit_fd() is readable.
   virtual ExitStatus reap() = 0;
   /// Non-blocking; what it wrote to its first stdout and stderr.
   virtual int stderr_fd() const = 0;
-  /// Neither blocks; a process that is gone already is no error.
+  /// A process that is gone already is no error. SIGKILL to the tree kills the kernel; the rest
+  /// gets a moment to end without it.
   virtual void signal_kernel(int signal) = 0;
   virtual void signal_tree(int signal) = 0;
 };
@@ -43,8 +50,10 @@ class Process {
 class Launcher {
  public:
   virtual ~Launcher() = default;
-  /// Does not wait for the program to run. Throws Error(kernel_died) when it cannot be started.
-  virtual std::unique_ptr<Process> launch(const LaunchPlan& plan) = 0;
+  /// What became of a launch: the process, or why there is none.
+  using Done = std::function<void(std::unique_ptr<Process>, std::optional<Failure>)>;
+  /// Does not block. Calls `done` once, on another thread, unless the launcher is destroyed first.
+  virtual void launch(LaunchPlan plan, Done done) = 0;
 };
 
 /// Starts processes on this machine, each under an `oast-launch` of its own.

@@ -1,5 +1,5 @@
 #include <fcntl.h>
-#include <poll.h>
+#include <sched.h>
 #include <signal.h>
 #include <spawn.h>
 #include <sys/socket.h>
@@ -10,11 +10,14 @@
 #include <array>
 #include <cerrno>
 #include <condition_variable>
-#include <cstring>
-#include <future>
+#include <cstddef>
+#include <cstdint>
+#include <deque>
 #include <mutex>
+#include <optional>
 #include <system_error>
 #include <thread>
+#include <utility>
 
 #include "launch_protocol.hpp"
 #include "launcher.hpp"
@@ -27,20 +30,18 @@ namespace oast::broker {
 
 namespace {
 
-/// What may be there again later: descriptors, memory, processes.
-bool lacks_something(int error) {
-  return error == EMFILE || error == ENFILE || error == ENOMEM || error == EAGAIN;
-}
-
 void check(int error, const char* what) {
   if (error != 0) throw std::system_error(error, std::generic_category(), what);
 }
 
+Fd open_pidfd(pid_t pid) {
+  return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // close-on-exec by itself
+}
+
 /// Out of the way of 0, 1 and 2, which a host may have closed and the child needs.
-Fd above_standard(int fd) {
-  if (fd > 2) return Fd(fd);
-  const Fd low(fd);
-  Fd high(::fcntl(low.get(), F_DUPFD_CLOEXEC, 3));
+Fd above_standard(Fd fd) {
+  if (fd.get() > 2) return fd;
+  Fd high(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
   if (!high) throw std::system_error(errno, std::generic_category(), "fcntl");
   return high;
 }
@@ -54,7 +55,7 @@ Pair make_pipe() {
   std::array<int, 2> ends{};
   if (::pipe2(ends.data(), O_CLOEXEC) != 0)
     throw std::system_error(errno, std::generic_category(), "pipe2");
-  return {above_standard(ends[0]), above_standard(ends[1])};
+  return {above_standard(Fd(ends[0])), above_standard(Fd(ends[1]))};
 }
 
 /// A socket and not a pipe, for MSG_NOSIGNAL: a host need not ignore SIGPIPE.
@@ -62,7 +63,7 @@ Pair make_command_socket() {
   std::array<int, 2> ends{};
   if (::socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, ends.data()) != 0)
     throw std::system_error(errno, std::generic_category(), "socketpair");
-  return {above_standard(ends[0]), above_standard(ends[1])};
+  return {above_standard(Fd(ends[0])), above_standard(Fd(ends[1]))};
 }
 
 /// argv or envp for exec; views of strings that must stay.
@@ -110,26 +111,18 @@ class SpawnSettings {
 
 class LocalProcess final : public Process {
  public:
-  LocalProcess(pid_t launcher, Fd pidfd, Fd commands, Fd stderr_pipe)
-      : launcher_(launcher),
-        pidfd_(std::move(pidfd)),
-        commands_(std::move(commands)),
-        stderr_(std::move(stderr_pipe)) {}
-
+  LocalProcess(Fd pidfd, Fd commands, Fd stderr_pipe)
+      : pidfd_(std::move(pidfd)), commands_(std::move(commands)), stderr_(std::move(stderr_pipe)) {
+    ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
+  }
   ~LocalProcess() override {
-    if (reaped_) return;
-    signal_tree(SIGKILL);
-    commands_.reset();
-    // Bounded by the launcher's own work: everything under it gets SIGKILL.
-    pollfd fd{pidfd_.get(), POLLIN, 0};
-    // A process that SIGKILL does not end in this time is left to the system.
-    if (::poll(&fd, 1, 2000) == 1) reap();
+    if (!reaped_) signal_tree(SIGKILL);
   }
 
-  void begin(const std::string& details) const {
-    if (::send(commands_.get(), details.data(), details.size(), MSG_NOSIGNAL) < 0)
-      throw std::system_error(errno, std::generic_category(), "write to oast-launch");
-    ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
+  void begin(const std::string& details) override {
+    const std::string line = details + "\n";
+    // A launcher that does not take it is gone, which exit_fd() tells.
+    ::send(commands_.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
   int exit_fd() const override { return pidfd_.get(); }
@@ -137,12 +130,12 @@ class LocalProcess final : public Process {
 
   ExitStatus reap() override {
     reaped_ = true;
-    siginfo_t info{};
-    // A host that ignores SIGCHLD or waits for all its children takes the status from us; then how
-    // it ended stays unknown.
-    if (::waitid(P_PID, static_cast<id_t>(launcher_), &info, WEXITED) != 0) return {};
-    if (info.si_code == CLD_EXITED) return {.exit_code = info.si_status};
-    return {.signal = info.si_status};
+    // Only of a host that is the sub-reaper, or process 1, is it the child.
+    ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), nullptr, WEXITED | WNOHANG);
+    int status = 0;
+    if (::recv(commands_.get(), &status, sizeof status, MSG_DONTWAIT) != sizeof status) return {};
+    if (WIFEXITED(status)) return {.exit_code = WEXITSTATUS(status)};
+    return {.signal = WTERMSIG(status)};
   }
 
   void signal_kernel(int signal) override { command(launch::kSignalKernel, signal); }
@@ -157,21 +150,114 @@ class LocalProcess final : public Process {
     ::send(commands_.get(), bytes.data(), bytes.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
-  pid_t launcher_;
   Fd pidfd_;
   Fd commands_;
   Fd stderr_;
   bool reaped_ = false;
 };
 
-/// A child inherits its affinity, niceness and more from the thread that starts it. This one has
-/// those of the thread that made the broker, whoever asks for kernels.
-class SpawnThread {
+/// posix_spawn of a process that is no child of ours: what a host does with its children, to ignore
+/// SIGCHLD or to wait for any of them, is its own affair. An intermediate spawns it and ends. That
+/// one makes no SIGCHLD and no wait(2) sees it, as its exit signal is 0; exec would reset that,
+/// which is why the launcher itself cannot be such a child.
+class Detached {
  public:
-  using Task = std::packaged_task<std::unique_ptr<Process>()>;
+  /// All must outlive `run`.
+  Detached(const std::string& program, const SpawnSettings& settings, char* const* argv,
+           char* const* envp)
+      : program_(program), settings_(settings), argv_(argv), envp_(envp) {}
 
-  SpawnThread() : thread_([this] { run(); }) {}
-  ~SpawnThread() {
+  /// Returns its pidfd.
+  Fd run() {
+    constexpr std::size_t kStack = std::size_t{256} << 10;
+    const auto stack = std::make_unique_for_overwrite<std::byte[]>(kStack);  // NOLINT(*-c-arrays)
+    auto* top = reinterpret_cast<void*>(reinterpret_cast<std::uintptr_t>(stack.get() + kStack) &
+                                        ~std::uintptr_t{63});
+    // In our memory while this thread stands still, as vfork. In our descriptors, too: it opens the
+    // pidfd while the pid is its own child's, and so nobody else's.
+    const pid_t intermediate =
+        ::clone(&Detached::spawn, top, CLONE_VM | CLONE_VFORK | CLONE_FILES, this);
+    if (intermediate < 0) throw std::system_error(errno, std::generic_category(), "clone");
+    while (::waitpid(intermediate, nullptr, __WALL) < 0 && errno == EINTR) {
+    }
+    check(error_, "posix_spawn of oast-launch");
+    return std::move(pidfd_);
+  }
+
+ private:
+  static int spawn(void* argument) {
+    auto& self = *static_cast<Detached*>(argument);
+    pid_t pid = 0;
+    self.error_ = ::posix_spawn(&pid, self.program_.c_str(), &self.settings_.actions,
+                                &self.settings_.attributes, self.argv_, self.envp_);
+    if (self.error_ != 0) return 0;
+    self.pidfd_ = open_pidfd(pid);
+    if (self.pidfd_) return 0;
+    self.error_ = errno;
+    ::kill(pid, SIGKILL);
+    return 0;
+  }
+
+  const std::string& program_;
+  const SpawnSettings& settings_;
+  char* const* argv_;
+  char* const* envp_;
+  Fd pidfd_;
+  int error_ = 0;
+};
+
+/// posix_spawn neither copies the host's memory nor runs its code in the child, so it is safe in
+/// a large process with many threads. Everything that needs code runs in oast-launch.
+std::unique_ptr<Process> spawn(const LaunchPlan& plan) {
+  const std::string program = find_program("oast-launch").string();
+  Pair commands = make_command_socket();
+  Pair errors = make_pipe();
+  Fd self = open_pidfd(::getpid());
+  if (!self) throw std::system_error(errno, std::generic_category(), "pidfd_open");
+  self = above_standard(std::move(self));
+
+  Pointers argv;
+  argv.add("oast-launch");
+  argv.add(std::to_string(plan.grace.count()));
+  argv.add(plan.cwd);
+  for (const auto& argument : plan.argv) argv.add(argument);
+  Pointers envp;
+  for (const auto& [name, value] : plan.env) {
+    std::string variable = name;
+    envp.add(variable.append("=").append(value));
+  }
+
+  SpawnSettings settings;
+  auto* actions = &settings.actions;
+  check(::posix_spawn_file_actions_adddup2(actions, commands.childs.get(), 0), "adddup2");
+  check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 1), "adddup2");
+  check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 2), "adddup2");
+  // Last, for one of the others may be in its place.
+  check(::posix_spawn_file_actions_adddup2(actions, self.get(), launch::kBrokerFd), "adddup2");
+  check(::posix_spawn_file_actions_addclosefrom_np(actions, launch::kBrokerFd + 1), "closefrom");
+  Fd pidfd = Detached(program, settings, argv.get(), envp.get()).run();
+  return std::make_unique<LocalProcess>(std::move(pidfd), std::move(commands.ours),
+                                        std::move(errors.ours));
+}
+
+Failure spawn_failure(const std::system_error& error) {
+  Failure failure{.kind = FailureKind::kernel_died,
+                  .message = std::string("the kernel could not be started: ") + error.what()};
+  for (const auto lack :
+       {std::errc::too_many_files_open, std::errc::not_enough_memory,
+        std::errc::too_many_files_open_in_system, std::errc::resource_unavailable_try_again})
+    if (error.code() == lack) failure.kind = FailureKind::overloaded;
+  failure.death = {.cause = DeathCause::spawn_failed, .explanation = failure.message};
+  return failure;
+}
+
+/// Spawns on a thread of its own: a program on a slow disk takes its time. A child inherits its
+/// affinity, niceness and more from the thread that starts it; this one has those of the thread
+/// that made the broker, whoever asks for kernels.
+class LocalLauncher final : public Launcher {
+ public:
+  LocalLauncher() : thread_([this] { run(); }) {}
+  ~LocalLauncher() override {
     {
       const std::lock_guard lock(mutex_);
       ending_ = true;
@@ -179,100 +265,54 @@ class SpawnThread {
     changed_.notify_one();
     thread_.join();
   }
-  SpawnThread(const SpawnThread&) = delete;
-  SpawnThread& operator=(const SpawnThread&) = delete;
+  LocalLauncher(const LocalLauncher&) = delete;
+  LocalLauncher& operator=(const LocalLauncher&) = delete;
 
-  /// Runs it there. Blocks.
-  std::unique_ptr<Process> operator()(Task task) {
-    auto result = task.get_future();
+  void launch(LaunchPlan plan, Done done) override {
     {
       const std::lock_guard lock(mutex_);
-      task_ = std::move(task);
+      tasks_.emplace_back(std::move(plan), std::move(done));
     }
     changed_.notify_one();
-    return result.get();
   }
 
  private:
+  using Task = std::pair<LaunchPlan, Done>;
+
   void run() {
     block_signals();
     std::unique_lock lock(mutex_);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || task_.valid(); });
+      changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
       if (ending_) return;
-      std::exchange(task_, {})();
+      const Task task = std::move(tasks_.front());
+      tasks_.pop_front();
+      lock.unlock();
+      execute(task);
+      lock.lock();
     }
+  }
+
+  static void execute(const Task& task) {
+    std::unique_ptr<Process> process;
+    std::optional<Failure> failure;
+    try {
+      process = spawn(task.first);
+    } catch (const Error& error) {
+      failure = error.failure();
+    } catch (const std::system_error& error) {
+      failure = spawn_failure(error);
+    } catch (const std::exception& error) {
+      failure = Failure{.kind = FailureKind::overloaded, .message = error.what()};
+    }
+    task.second(std::move(process), std::move(failure));
   }
 
   std::mutex mutex_;
   std::condition_variable changed_;
-  Task task_;
+  std::deque<Task> tasks_;
   bool ending_ = false;
   std::thread thread_;
-};
-
-class LocalLauncher final : public Launcher {
- public:
-  std::unique_ptr<Process> launch(const LaunchPlan& plan) override {
-    try {
-      return spawn_thread_(SpawnThread::Task([&plan] { return spawn(plan); }));
-    } catch (const std::system_error& error) {
-      if (lacks_something(error.code().value()))
-        throw Error(
-            FailureKind::overloaded,
-            std::string("the system has nothing left to start a kernel with: ") + error.what());
-      Failure failure{.kind = FailureKind::kernel_died,
-                      .message = std::string("the kernel could not be started: ") + error.what()};
-      failure.death = {.cause = DeathCause::spawn_failed, .explanation = failure.message};
-      raise(std::move(failure));
-    }
-  }
-
- private:
-  /// posix_spawn neither copies the host's memory nor runs its code in the child, so it is safe in
-  /// a large process with many threads. Everything that needs code runs in oast-launch.
-  static std::unique_ptr<Process> spawn(const LaunchPlan& plan) {
-    const std::string program = find_program("oast-launch").string();
-    Pair commands = make_command_socket();
-    Pair errors = make_pipe();
-
-    Pointers argv;
-    argv.add("oast-launch");
-    argv.add(std::to_string(plan.grace.count()));
-    argv.add(plan.cwd);
-    for (const auto& argument : plan.argv) argv.add(argument);
-    Pointers envp;
-    for (const auto& [name, value] : plan.env) {
-      std::string variable = name;
-      envp.add(variable.append("=").append(value));
-    }
-
-    SpawnSettings settings;
-    auto* actions = &settings.actions;
-    check(::posix_spawn_file_actions_adddup2(actions, commands.childs.get(), 0), "adddup2");
-    check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 1), "adddup2");
-    check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 2), "adddup2");
-    check(::posix_spawn_file_actions_addclosefrom_np(actions, 3), "addclosefrom");
-    pid_t pid = 0;
-    check(
-        ::posix_spawn(&pid, program.c_str(), actions, &settings.attributes, argv.get(), envp.get()),
-        "posix_spawn of oast-launch");
-
-    // Close-on-exec by itself, see pidfd_open(2).
-    Fd pidfd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
-    if (!pidfd) {
-      const int error = errno;
-      ::kill(pid, SIGKILL);
-      ::waitpid(pid, nullptr, 0);
-      throw std::system_error(error, std::generic_category(), "pidfd_open");
-    }
-    auto process = std::make_unique<LocalProcess>(pid, std::move(pidfd), std::move(commands.ours),
-                                                  std::move(errors.ours));
-    process->begin(plan.details + "\n");
-    return process;
-  }
-
-  SpawnThread spawn_thread_;
 };
 
 }  // namespace

@@ -24,6 +24,7 @@ constexpr auto kRemembered = std::chrono::seconds(60);
 /// have it, too. And how long it takes at most to receive the last of it.
 constexpr auto kLastData = std::chrono::milliseconds(500);
 constexpr auto kFloodedData = std::chrono::milliseconds(40);
+constexpr auto kKillAgain = std::chrono::seconds(1);
 constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(1000),
                                            std::chrono::milliseconds(1000)};
 
@@ -71,8 +72,7 @@ Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& ker
       log_(std::move(log)),
       specs_(options.specs) {}
 
-LaunchPlan Supervisor::plan(const Kernel& kernel, const KernelSpec& spec,
-                            const wire::StartT& request) const {
+LaunchPlan Supervisor::plan(const KernelSpec& spec, const wire::StartT& request) const {
   LaunchPlan plan;
   Command command = expand(spec, {request.exename, request.exeflags});
   plan.argv = std::move(command.argv);
@@ -80,17 +80,21 @@ LaunchPlan Supervisor::plan(const Kernel& kernel, const KernelSpec& spec,
   for (const auto& variable : request.env) plan.env[variable->name] = variable->value;
   plan.cwd = request.cwd.empty() ? spec.cwd : request.cwd;
   plan.grace = options_.grace;
-  plan.details = nlohmann::json{{"protocol", wire::kVersion},
-                                {"directory", home_.directory},
-                                {"control", home_.control},
-                                {"data", home_.data},
-                                {"kernel", kernel.id.value},
-                                {"name", kernel.name},
-                                {"spec", kernel.spec},
-                                {"token", kernel.token},
-                                {"host_token", kernel.host_token}}
-                     .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
   return plan;
+}
+
+std::string Supervisor::details(const Kernel& kernel) const {
+  return nlohmann::json{{"protocol", wire::kVersion},
+                        {"directory", home_.directory},
+                        {"control", home_.control},
+                        {"data", home_.data},
+                        {"kernel", kernel.id.value},
+                        {"name", kernel.name},
+                        {"spec", kernel.spec},
+                        {"token", kernel.token},
+                        {"host_token", kernel.host_token},
+                        {"grace_ms", options_.grace.count()}}
+      .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
 void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& request) {
@@ -119,8 +123,7 @@ void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& requ
   kernel->host_token = make_token();
   kernel->born = loop_.now();
   kernel->starter = asker;
-  const LaunchPlan launch_plan = plan(*kernel, spec, request);
-  launch(*kernel, launch_plan);
+  LaunchPlan launch_plan = plan(spec, request);
   Kernel& added = kernels_.add(std::move(kernel));
   auto timeout = std::chrono::milliseconds(request.timeout_ms);
   if (timeout.count() == 0) timeout = spec.start_timeout;
@@ -129,6 +132,7 @@ void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& requ
   log_->info("OB101 kernel {} ({}) of spec {} starting for peer {}", id.value, added.name,
              added.spec, asker.host.value);
   events_.changed(added);
+  launch(id, std::move(launch_plan));
 }
 
 bool Supervisor::take_back(const Asker& starter) {
@@ -141,12 +145,41 @@ bool Supervisor::take_back(const Asker& starter) {
   return found;
 }
 
-void Supervisor::launch(Kernel& kernel, const LaunchPlan& plan) {
-  kernel.process = launcher_->launch(plan);
-  kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { exited(kernel); });
-  kernel.stderr_watch = loop_.watch(kernel.process->stderr_fd(), [&kernel] {
+void Supervisor::launch(KernelId id, LaunchPlan plan) {
+  launcher_->launch(std::move(plan), [this, id](std::unique_ptr<Process> process,
+                                                std::optional<Failure> failure) {
+    loop_.post([this, id, process = std::make_shared<std::unique_ptr<Process>>(std::move(process)),
+                failure = std::move(failure)] { launched(id, std::move(*process), failure); });
+  });
+}
+
+void Supervisor::launched(KernelId id, std::unique_ptr<Process> process,
+                          std::optional<Failure> failure) {
+  Kernel* kernel = kernels_.find(id);
+  // It was ended meanwhile, and so is the process.
+  if (kernel == nullptr || kernel->death) return;
+  try {
+    if (!failure) return run(*kernel, std::move(process));
+  } catch (const std::exception& error) {
+    failure = Failure{.kind = FailureKind::overloaded, .message = error.what()};
+  }
+  fail_launch(*kernel, *failure);
+}
+
+void Supervisor::run(Kernel& kernel, std::unique_ptr<Process> process) {
+  kernel.exit_watch = loop_.watch(process->exit_fd(), [this, &kernel] { exited(kernel); });
+  kernel.stderr_watch = loop_.watch(process->stderr_fd(), [&kernel] {
     if (!kernel.stderr_tail.read_from(kernel.process->stderr_fd())) kernel.stderr_watch.reset();
   });
+  kernel.process = std::move(process);
+  kernel.process->begin(details(kernel));
+}
+
+void Supervisor::fail_launch(Kernel& kernel, const Failure& failure) {
+  if (kernel.starter) mail_.control(kernel.starter->host, kernel.starter->request, failure);
+  kernel.starter.reset();
+  kernel.death = Death{.cause = DeathCause::spawn_failed, .explanation = failure.message};
+  ended(kernel);
 }
 
 void Supervisor::start_timed_out(Kernel& kernel) {
@@ -198,8 +231,7 @@ void Supervisor::climb(Kernel& kernel, std::chrono::milliseconds term) {
   if (kernel.terminated) {
     log_->warn("OB105 kernel {} ({}) did not end on SIGTERM: SIGKILL", kernel.id.value,
                kernel.name);
-    kernel.process->signal_tree(SIGKILL);
-    return;
+    return kill(kernel, DeathCause::stopped, "it did not end on SIGTERM");
   }
   log_->warn("OB104 kernel {} ({}) did not end when asked: SIGTERM", kernel.id.value, kernel.name);
   kernel.terminated = true;
@@ -209,14 +241,26 @@ void Supervisor::climb(Kernel& kernel, std::chrono::milliseconds term) {
 }
 
 void Supervisor::kill(Kernel& kernel, DeathCause cause, std::string why) {
-  if (!kernel.alive()) return;
+  if (!kernel.alive() || kernel.death) return;
   if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
+  if (!kernel.process) {
+    kernel.death = explain(kernel, {});
+    // Not before what is asked now has its answer.
+    kernel.last_data_deadline = loop_.after({}, [this, &kernel] { ended(kernel); });
+    return;
+  }
   kernel.process->signal_tree(SIGKILL);
+  // Its code may have stopped the launcher, and may do so again before that has obeyed.
+  kernel.stop_due = loop_.now();
+  kernel.stop_deadline =
+      loop_.after(kKillAgain, [this, &kernel] { kill(kernel, DeathCause::stopped, {}); });
 }
 
 void Supervisor::signal(Kernel& kernel, int signal) {
   const std::string why = "somebody sent it " + signal_name(signal);
   if (signal == SIGKILL) return kill(kernel, DeathCause::stopped, why);
+  if (!kernel.process)
+    throw Error(FailureKind::overloaded, "the kernel is just being started: signal it again");
   kernel.process->signal_kernel(signal);
 }
 
@@ -248,7 +292,8 @@ Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
   death.signal = status.signal;
   if (status.signal != 0) death.signal_name = signal_name(status.signal);
   death.stderr_tail = kernel.stderr_tail.text();
-  std::string how = "how it ended is unknown, somebody else took its exit status";
+  std::string how = "how it ended is unknown, somebody killed its launcher";
+  if (!kernel.process) how = "it was just being started";
   if (status.signal != 0) how = "it was killed by " + death.signal_name;
   if (status.exit_code >= 0) how = "it exited with code " + std::to_string(status.exit_code);
   if (kernel.intent) {

@@ -62,8 +62,13 @@ class Supervisor {
   std::vector<wire::SpecInfoT> specs() const { return specs_.list(); }
 
  private:
-  LaunchPlan plan(const Kernel& kernel, const KernelSpec& spec, const wire::StartT& request) const;
-  void launch(Kernel& kernel, const LaunchPlan& plan);
+  LaunchPlan plan(const KernelSpec& spec, const wire::StartT& request) const;
+  /// What the kernel reads from its stdin.
+  std::string details(const Kernel& kernel) const;
+  void launch(KernelId id, LaunchPlan plan);
+  void launched(KernelId id, std::unique_ptr<Process> process, std::optional<Failure> failure);
+  void run(Kernel& kernel, std::unique_ptr<Process> process);
+  void fail_launch(Kernel& kernel, const Failure& failure);
   void start_timed_out(Kernel& kernel);
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);

@@ -29,12 +29,22 @@ constexpr auto kTick = 5ms;
 constexpr int kQuietTicks = 20;
 /// A request that runs as long as this leaves the data socket alone for too long.
 constexpr auto kLongRun = 5ms;
+/// Between signals to a launcher that may be stopped.
+constexpr auto kWakeAgain = 100ms;
+/// What the launcher has after the grace to end the process, before that ends itself.
+constexpr auto kLauncherTime = 4s;
 /// What a crashing process waits at most for its last output to leave.
 constexpr int kRescueMilliseconds = 500;
 
 void nap() {
   const timespec millisecond{0, 1'000'000};
   ::nanosleep(&millisecond, nullptr);
+}
+
+/// Those of its process group, for nobody may be left to end them.
+[[noreturn]] void end_with_children() {
+  if (::getpgrp() == ::getpid()) ::kill(0, SIGKILL);
+  ::_exit(1);
 }
 
 std::uint64_t milliseconds(std::chrono::steady_clock::duration time) {
@@ -44,11 +54,11 @@ std::uint64_t milliseconds(std::chrono::steady_clock::duration time) {
 
 }  // namespace
 
-Control::Control(Shared& shared, zmq::socket_t socket, Fd launcher,
+Control::Control(Shared& shared, zmq::socket_t socket, Watched watched,
                  std::function<void()> on_interrupt)
     : shared_(shared),
       on_interrupt_(std::move(on_interrupt)),
-      launcher_(std::move(launcher)),
+      watched_(std::move(watched)),
       socket_(std::move(socket)),
       courier_(*shared.data),
       quiet_ticks_(kQuietTicks) {
@@ -97,12 +107,15 @@ void Control::run() {
 void Control::wait() {
   const bool room = !shared_.outputs.congested();
   const auto readable = [](int fd, bool wanted) { return pollfd{wanted ? fd : -1, POLLIN, 0}; };
-  std::array<pollfd, 5> fds{readable(socket_.get(zmq::sockopt::fd), true),
-                            readable(wake_.fd(), true), readable(launcher_.get(), true),
+  std::array<pollfd, 6> fds{readable(socket_.get(zmq::sockopt::fd), true),
+                            readable(wake_.fd(), true),
+                            readable(watched_.launcher.get(), true),
                             readable(shared_.capture.out_fd(), out_open_ && room),
-                            readable(shared_.capture.err_fd(), err_open_ && room)};
+                            readable(shared_.capture.err_fd(), err_open_ && room),
+                            readable(watched_.broker.get(), !ends_at_)};
   const int ready = ::poll(fds.data(), fds.size(), timeout());
   asleep_ = false;
+  if (fds[5].revents != 0 || ends_at_) watch_broker();
   messages_wait_ = ready > 0 && fds[0].revents != 0;
   if (ready <= 0) return;
   if (fds[1].revents != 0) {
@@ -119,7 +132,7 @@ int Control::timeout() {
   if (quiet_ticks_ < kQuietTicks) return static_cast<int>(kTick.count());
   // First say it, then look once more: what happens between is either seen here or wakes.
   asleep_ = true;
-  if (!eventful()) return -1;
+  if (!eventful()) return ends_at_ ? static_cast<int>(kWakeAgain.count()) : -1;
   quiet_ticks_ = 0;
   return static_cast<int>(kTick.count());
 }
@@ -142,11 +155,16 @@ void Control::tick(Clock::time_point now) {
 
 void Control::watch_launcher() const {
   std::array<char, 512> ignored;  // NOLINT(cppcoreguidelines-pro-type-member-init)
-  const ssize_t got = ::read(launcher_.get(), ignored.data(), ignored.size());
+  const ssize_t got = ::read(watched_.launcher.get(), ignored.data(), ignored.size());
   if (got > 0 || (got < 0 && (errno == EINTR || errno == EAGAIN))) return;
-  // Its children, which nobody is left to end, too.
-  if (::getpgrp() == ::getpid()) ::kill(0, SIGKILL);
-  ::_exit(1);
+  end_with_children();
+}
+
+/// Its launcher sees to the end, unless code that ran here has stopped that.
+void Control::watch_broker() {
+  if (!ends_at_) ends_at_ = Clock::now() + watched_.grace + kLauncherTime;
+  ::kill(::getppid(), SIGCONT);
+  if (Clock::now() >= *ends_at_) end_with_children();
 }
 
 void Control::rescue_output() noexcept {

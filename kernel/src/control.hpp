@@ -16,16 +16,25 @@
 namespace oast::kernel {
 
 /// Owns the control socket: answers heartbeats, takes interrupts and the order to end. Ends the
-/// process when its launcher is gone, which closes stdin. Takes in what is written to the captured
-/// descriptors, and sends output that has waited for a while.
+/// process when its launcher is gone, which closes stdin, or when its broker is and the launcher
+/// does nothing. Takes in what is written to the captured descriptors, and sends output that has
+/// waited for a while.
 ///
 /// While requests run it looks after them every few milliseconds; otherwise it sleeps. `attend`
 /// wakes it, which costs a system call only after a while in which nothing happened.
 class Control {
  public:
+  /// What ends the process.
+  struct Watched {
+    Fd launcher;                      ///< the other end of stdin
+    Fd broker;                        ///< a pidfd, or none
+    std::chrono::milliseconds grace;  ///< how long the kernel may go on without a broker
+  };
+
   /// Starts the thread, on which `on_interrupt`, unless empty, is called once for each request that
   /// was interrupted.
-  Control(Shared& shared, zmq::socket_t socket, Fd launcher, std::function<void()> on_interrupt);
+  Control(Shared& shared, zmq::socket_t socket, Watched watched,
+          std::function<void()> on_interrupt);
   ~Control();
   Control(const Control&) = delete;
   Control& operator=(const Control&) = delete;
@@ -53,6 +62,7 @@ class Control {
   bool eventful() const;
   void tick(Clock::time_point now);
   void watch_launcher() const;
+  void watch_broker();
   void rescue();
 
   void handle_messages();
@@ -64,7 +74,7 @@ class Control {
 
   Shared& shared_;
   const std::function<void()> on_interrupt_;
-  const Fd launcher_;
+  const Watched watched_;
   const wire::WakeFd wake_;
 
   // Touched by the thread only.
@@ -72,6 +82,7 @@ class Control {
   Courier courier_;
   std::size_t malformed_ = 0;
   bool messages_wait_ = true;
+  std::optional<Clock::time_point> ends_at_;  // the broker is gone
   Clock::time_point ticked_;
   std::uint64_t told_ = 0;   // interrupted requests that on_interrupt was called for
   std::uint64_t begun_ = 0;  // requests, as of the last tick

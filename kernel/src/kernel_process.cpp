@@ -9,6 +9,7 @@
 #include <system_error>
 #include <utility>
 
+#include "broker_process.hpp"
 #include "oast/dial.hpp"
 #include "signals.hpp"
 
@@ -63,8 +64,10 @@ void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
   shared_.data = std::make_unique<wire::SharedSocket>(
       std::move(connection.data), wire::Limits{},
       [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); });
-  control_ = std::make_unique<Control>(shared_, std::move(connection.control), std::move(launcher),
-                                       options_.on_interrupt);
+  control_ = std::make_unique<Control>(
+      shared_, std::move(connection.control),
+      Control::Watched{std::move(launcher), broker_process(details.control), details.grace},
+      options_.on_interrupt);
   services_.connect(*control_);
   keep_last_words(shared_.capture, control_.get());
 }

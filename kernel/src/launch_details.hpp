@@ -1,6 +1,7 @@
 // What a kernel is told when it starts.
 #pragma once
 
+#include <chrono>
 #include <cstdint>
 #include <string>
 #include <string_view>
@@ -15,8 +16,9 @@ struct LaunchDetails {
   std::string name;
   std::string spec;
   std::string token;
-  std::string directory;   ///< of the broker; empty: unknown
-  std::string host_token;  ///< lets this process be a host, too; empty: it may not
+  std::string directory;                  ///< of the broker; empty: unknown
+  std::string host_token;                 ///< lets this process be a host, too; empty: it may not
+  std::chrono::milliseconds grace{5000};  ///< how long it may go on when the broker is gone
 };
 
 /// Throws Error: invalid when the line is not such an object, incompatible when it is one of a

@@ -7,6 +7,7 @@
 
 #include <algorithm>
 #include <array>
+#include <cerrno>
 #include <csignal>
 #include <cstdio>
 #include <filesystem>
@@ -36,7 +37,8 @@ bool lives(pid_t pid) {
 /// A real oast-fault-host process; killed when destroyed.
 class Host {
  public:
-  explicit Host(int kernels, const std::string& broker = {}) {
+  /// `code`, of Lua, runs in each of its kernels first.
+  explicit Host(int kernels, const std::string& broker = {}, std::string code = {}) {
     std::array<int, 2> in{};
     std::array<int, 2> out{};
     REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
@@ -50,8 +52,8 @@ class Host {
         std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oast-fault-host";
     std::string count = std::to_string(kernels);
     std::string place = broker;
-    std::array<char*, 4> argv{const_cast<char*>("oast-fault-host"), count.data(),  // NOLINT
-                              place.empty() ? nullptr : place.data(), nullptr};
+    std::array<char*, 5> argv{const_cast<char*>("oast-fault-host"), count.data(),  // NOLINT
+                              place.data(), code.data(), nullptr};
     REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ) == 0);
     ::posix_spawn_file_actions_destroy(&actions);
     ::close(in[0]);
@@ -87,6 +89,21 @@ class Host {
   int stdin_ = -1;
   std::vector<pid_t> pids_;
 };
+
+/// The kernel's launcher, and the guard above it.
+const std::string kParents = R"lua(
+  local function parent_of(pid)
+    local file = io.open('/proc/' .. pid .. '/stat')
+    local text = file:read('a')
+    file:close()
+    return math.tointeger(tonumber(text:match('.*%) %S (%d+)')))
+  end
+  local launcher = parent_of('self')
+  local guard = parent_of(launcher)
+  local function signal(name, ...)
+    os.execute('kill -' .. name .. ' ' .. table.concat({...}, ' '))
+  end
+)lua";
 
 bool all_live(const std::vector<pid_t>& pids) {
   return std::all_of(pids.begin(), pids.end(), lives);
@@ -131,6 +148,80 @@ TEST_CASE("P3: no kernel nor child of one survives a SIGKILLed host with an embe
   const Broker next = Broker::embedded();
   for (const auto& entry : std::filesystem::directory_iterator(runtime_root()))
     CHECK(entry.path() == next.directory());
+}
+
+TEST_CASE("P3: what a SIGKILLed embedding host leaves is gone within a second") {
+  const RuntimeRoot root;
+  Host host(3);
+  REQUIRE(all_live(host.pids()));
+  const auto killed = std::chrono::steady_clock::now();
+  host.end(SIGKILL);
+  eventually([&] { return none_lives(host.pids()); }, "all are gone");
+  // Twice the promise, for machines with much else to do.
+  CHECK(std::chrono::steady_clock::now() - killed < 2s);
+}
+
+TEST_CASE("P3: a kernel that stopped the processes that watch it ends with its SIGKILLed host") {
+  const RuntimeRoot root;
+  for (const char* stopped : {"launcher", "guard", "guard, launcher"}) {
+    CAPTURE(stopped);
+    Host host(1, {}, kParents + "signal('STOP', " + stopped + ")");
+    REQUIRE(host.pids().size() == 2);
+    host.end(SIGKILL);
+    eventually([&] { return none_lives(host.pids()); }, "all are gone");
+  }
+}
+
+TEST_CASE("P3: what a kernel started ends with it, also when it kills its launcher") {
+  const RuntimeRoot root;
+  const Broker broker = Broker::embedded();
+  for (const char* killed : {"launcher", "guard"}) {
+    CAPTURE(killed);
+    auto worker = broker.start("lua");
+    // In sessions of their own, deaf to SIGHUP, of parents that are gone, deaf to SIGTERM.
+    const auto pids = worker.remote_eval_fetch<std::vector<std::int64_t>>(R"lua(
+      local pipe = io.popen[[
+        self='echo $$; exec sleep 1000 >/dev/null 2>&1'
+        setsid sh -c "$self" &
+        nohup sh -c "$self" 2>/dev/null &
+        (setsid sh -c "$self" &)
+        (trap '' TERM; exec sh -c "$self") &]]
+      local pids = {}
+      for i = 1, 4 do pids[i] = pipe:read('n') end
+      return pids)lua");
+    std::vector<pid_t> children(pids.begin(), pids.end());
+    REQUIRE(children.size() == 4);
+    REQUIRE(all_live(children));
+    children.push_back(worker.info().pid);
+    const auto end =
+        worker.remote_eval(kParents + "signal('KILL', " + killed + ") while true do end");
+    CHECK(kind_of(end) == FailureKind::kernel_died);
+    eventually([&] { return none_lives(children); }, "all are gone");
+  }
+}
+
+TEST_CASE("P9: a host that ignores or awaits its children neither sees nor robs a kernel") {
+  const RuntimeRoot root;
+  struct sigaction before {};
+  struct sigaction ignore {};
+  ignore.sa_handler = SIG_IGN;
+  REQUIRE(::sigaction(SIGCHLD, &ignore, &before) == 0);
+  {
+    const Broker broker = Broker::embedded();
+    auto worker = broker.start("lua");
+    errno = 0;
+    CHECK(::waitpid(-1, nullptr, WNOHANG) == -1);
+    CHECK(errno == ECHILD);
+    const auto end = worker.remote_eval("os.exit(7)");
+    REQUIRE(end.wait_for(kGenerous));
+    try {
+      end.get();
+      FAIL("it did not die");
+    } catch (const TerminatedWorkerException& death) {
+      CHECK(death.failure().death.exit_code == 7);
+    }
+  }
+  ::sigaction(SIGCHLD, &before, nullptr);
 }
 
 TEST_CASE("P3: no kernel nor child of one survives a SIGKILLed host of a daemon") {

@@ -62,6 +62,7 @@ BrokerHome make_embedded(const EmbeddedOptions& options) {
   made.heartbeat = options.heartbeat;
   made.heartbeat_misses = options.heartbeat_misses;
   made.start_timeout = options.start_timeout;
+  made.grace = {};  // it dies with the owner of all its kernels
   for (const auto& spec : options.specs) {
     made.specs.push_back({.name = spec.name,
                           .language = spec.language,

@@ -1,10 +1,11 @@
 """A kernel that is asked to end does, whatever goes on in it."""
 
 import os
+import signal
 import tempfile
 import unittest
 
-from support import KernelTest, eventually
+from support import GENEROUS, Daemon, KernelTest, eventually
 
 # Far less than what the broker gives it before it sends a signal.
 PROMPT = 10.0
@@ -59,6 +60,42 @@ class Ending(KernelTest):
         self.assert_ends_by_itself()
         eventually(lambda: self.text, "what it prints arrives")
         self.assertEqual(self.text, "ended\n")  # before the patience with threads was over
+
+
+class SharedMemory(KernelTest):
+    """P3: what the resource tracker of multiprocessing is to remove goes with the kernel."""
+
+    def create(self, daemon, worker):
+        """A block that nobody unlinks, and a process that lives on; the path of the block."""
+        worker.with_options(timeout=GENEROUS).remote_eval_wait(
+            "import subprocess\nfrom multiprocessing import shared_memory\n"
+            "block = shared_memory.SharedMemory(create=True, size=4096)\n"
+            "child = subprocess.Popen(['sleep', '1000'], close_fds=False)")
+        name = worker.remote_eval_fetch("block.name")
+        path = os.path.join("/dev/shm", name)
+        self.assertTrue(os.path.exists(path))
+        return path
+
+    def test_after_an_orderly_end(self):
+        path = self.create(self.daemon, self.w)
+        self.daemon.broker.stop(self.w, exit_timeout=PROMPT)
+        self.assertFalse(os.path.exists(path))
+
+    def test_after_a_kill(self):
+        path = self.create(self.daemon, self.w)
+        self.daemon.broker.kill(self.w)
+        self.assertFalse(os.path.exists(path))
+
+    def test_after_the_kernel_was_killed_by_somebody(self):
+        path = self.create(self.daemon, self.w)
+        os.kill(self.w.info().pid, signal.SIGKILL)
+        eventually(lambda: not os.path.exists(path), "the block is gone")
+
+    def test_after_its_daemon_was_killed(self):
+        daemon = Daemon()
+        path = self.create(daemon, daemon.broker.start("python"))
+        daemon.kill()
+        eventually(lambda: not os.path.exists(path), "the block is gone")
 
 
 if __name__ == "__main__":

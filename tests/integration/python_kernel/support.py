@@ -59,9 +59,14 @@ class Daemon:
         self._log.start()
         self.broker = oast.connect(self.directory)
 
-    def close(self) -> None:
-        self.broker.close()
-        self._process.send_signal(signal.SIGTERM)
+    def kill(self) -> None:
+        """SIGKILL. Instead of `close`."""
+        self.close(signal.SIGKILL)
+
+    def close(self, how: int = signal.SIGTERM) -> None:
+        if how == signal.SIGTERM:
+            self.broker.close()
+        self._process.send_signal(how)
         self._process.wait(GENEROUS)
         self._log.join()
         assert self._process.stderr is not None

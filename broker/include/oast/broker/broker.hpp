@@ -70,8 +70,9 @@ struct Options {
   std::chrono::milliseconds heartbeat{1000};
   std::uint32_t heartbeat_misses = 5;
   std::chrono::milliseconds start_timeout{30000};
-  /// How long kernels go on when the broker dies without a word; their launcher then ends them. An
-  /// embedded broker dies with their owner, so there it should be 0.
+  /// How long kernels go on when the broker dies without a word; their launcher then ends them
+  /// by SIGTERM and, two seconds later, SIGKILL. An embedded broker dies with their owner, so there
+  /// it should be 0, which also makes that 0.3 seconds.
   std::chrono::milliseconds grace{5000};
   /// Evals and calls that a kernel holds at once; the rest wait at the broker.
   std::size_t dispatch_window = 256;

@@ -1,0 +1,159 @@
+// A broker whose posix_spawn hangs, as it does on a program on a disk that is slow or gone.
+#include <dlfcn.h>
+#include <errno.h>
+#include <signal.h>
+#include <spawn.h>
+#include <unistd.h>
+
+#include <atomic>
+#include <fstream>
+#include <thread>
+
+#include "broker_fixture.hpp"
+
+using namespace oast;
+using namespace oast::test;
+
+namespace {
+
+std::atomic<int> hanging = 0;  // calls that wait
+std::atomic<int> spawned = 0;
+std::atomic<bool> hang = false;
+std::atomic<int> refuse_with = 0;  // errno
+
+/// In its arguments, as oast-launch has the working directory.
+bool any_process_names(const std::string& text) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    std::ifstream file(entry.path() / "cmdline");
+    const std::string line(std::istreambuf_iterator<char>(file), {});
+    if (line.find(text) != std::string::npos) return true;
+  }
+  return false;
+}
+
+/// posix_spawn hangs while this lives.
+struct Hang {
+  Hang() { hang = true; }
+  ~Hang() { release(); }
+  Hang(const Hang&) = delete;
+  Hang& operator=(const Hang&) = delete;
+  static void wait() {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (hanging == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    REQUIRE(hanging > 0);
+  }
+  static void release() { hang = false; }
+};
+
+wire::StartT start(const std::string& spec) {
+  wire::StartT message;
+  message.spec = spec;
+  return message;
+}
+
+Failure failure_of(const wire::Addressed& answer) {
+  const auto* failure = answer.packet.root().body_as_Failure();
+  REQUIRE(failure != nullptr);
+  return wire::read(*failure);
+}
+
+}  // namespace
+
+/// In the place of the C library's.
+extern "C" int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_actions_t* actions,
+                           const posix_spawnattr_t* attributes, char* const* argv,
+                           char* const* envp) {
+  static const auto real =
+      reinterpret_cast<decltype(&::posix_spawn)>(::dlsym(RTLD_NEXT, "posix_spawn"));
+  ++hanging;
+  while (hang) ::usleep(1000);
+  --hanging;
+  if (refuse_with != 0) return refuse_with;
+  const int error = real(pid, path, actions, attributes, argv, envp);
+  if (error == 0) ++spawned;
+  return error;
+}
+
+TEST_CASE("P4: a spawn that hangs holds nobody up, and its start can be taken back") {
+  BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
+  auto host = f.host();
+  auto other = f.host();
+  {
+    const Hang hang;
+    send(host.control, PeerId{}, 1, start("mute"));
+    Hang::wait();
+    send(other.control, PeerId{}, 2, wire::ListT{});
+    const auto answer = next_answer(other.control);
+    REQUIRE(answer.packet.root().body_as_Listing() != nullptr);
+    wire::InterruptT interrupt;
+    interrupt.request = 1;
+    send(host.control, PeerId{}, 3, interrupt);
+    const auto interrupted = next_answer(host.control);
+    REQUIRE(interrupted.packet.root().body_as_Interrupted() != nullptr);
+    CHECK(interrupted.packet.root().body_as_Interrupted()->outcome() ==
+          wire::InterruptOutcome::cancelled);
+    const Failure why = failure_of(next_answer(host.control));
+    CHECK(why.kind == oast::FailureKind::kernel_died);
+    CHECK(why.message.find("its start was interrupted") != std::string::npos);
+  }
+}
+
+TEST_CASE("P4: a start whose spawn hangs fails by its deadline") {
+  auto clock = std::make_shared<ManualClock>();
+  BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})}, clock);
+  auto host = f.host();
+  const Hang hang;
+  auto message = start("mute");
+  message.timeout_ms = 3000;
+  send(host.control, PeerId{}, 1, message);
+  Hang::wait();
+  clock->advance(std::chrono::milliseconds(3001));
+  CHECK(failure_of(next_answer(host.control)).kind == oast::FailureKind::timeout);
+}
+
+TEST_CASE("P3: a kernel whose host left while it was spawned ends once it is") {
+  BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
+  const int before = spawned;
+  auto other = f.host();
+  {
+    const Hang hang;
+    auto host = f.host();
+    auto message = start("mute");
+    message.cwd = f.scratch.path();
+    send(host.control, PeerId{}, 1, message);
+    Hang::wait();
+    send(host.control, PeerId{}, 0, wire::GoodbyeT{});
+    // Dead for everybody: its name is free.
+    for (bool dead = false; !dead;) {
+      send(other.control, PeerId{}, 2, wire::ListT{});
+      const auto answer = next_answer(other.control);
+      const auto* listing = answer.packet.root().body_as_Listing();
+      REQUIRE(listing != nullptr);
+      REQUIRE(listing->kernels()->size() == 1);
+      dead = listing->kernels()->Get(0)->state() == wire::KernelState::dead;
+    }
+  }
+  const auto until = [](const auto& fact) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!fact() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    CHECK(fact());
+  };
+  until([&] { return spawned > before; });
+  until([&] { return !any_process_names(f.scratch.path().string()); });
+}
+
+TEST_CASE("A spawn that the system refuses fails the start as overloaded, or as what it is") {
+  BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
+  auto host = f.host();
+  const auto kind_with = [&](int error) {
+    refuse_with = error;
+    send(host.control, PeerId{}, 1, start("mute"));
+    const Failure why = failure_of(next_answer(host.control));
+    refuse_with = 0;
+    CHECK(why.message.find("posix_spawn of oast-launch") != std::string::npos);
+    return why.kind;
+  };
+  CHECK(kind_with(EMFILE) == oast::FailureKind::overloaded);
+  CHECK(kind_with(EAGAIN) == oast::FailureKind::overloaded);
+  CHECK(kind_with(ENOEXEC) == oast::FailureKind::kernel_died);
+}
