@@ -43,7 +43,7 @@ wire::Addressed completion_of(PeerId host, std::uint64_t id) {
 }
 
 struct Waiting {
-  InterruptGate gate{::pthread_self(), SIGUSR2, [] {}};
+  InterruptGate gate{::pthread_self(), SIGUSR2, [](const RequestStart&) {}};
   Intake intake{gate};
 };
 
