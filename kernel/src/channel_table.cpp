@@ -130,6 +130,13 @@ bool ChannelTable::cancel(Asker asker) {
   return false;
 }
 
+void ChannelTable::cancel_all(PeerId host) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, channel] : channels_)
+    for (auto* side : {&channel.putters, &channel.takers})
+      std::erase_if(*side, [&](const Parked& parked) { return parked.asker.host == host; });
+}
+
 bool ChannelTable::existed(ChannelId id) const {
   const std::lock_guard lock(mutex_);
   return id && id.value <= made_;

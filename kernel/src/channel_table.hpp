@@ -22,7 +22,7 @@ namespace oast::kernel {
 /// it then fails with not_found, as for a channel that never was.
 ///
 /// Thread-safe. A `Done` is called exactly once, on the thread that completes the operation, with
-/// no lock held, or never when `cancel` said that it took the operation out.
+/// no lock held, or never when the operation was taken out.
 class ChannelTable {
  public:
   using Outcome = std::variant<Value, Failure>;
@@ -42,6 +42,8 @@ class ChannelTable {
 
   /// Takes the parked operation out; false when there is none.
   bool cancel(Asker asker);
+  /// The same for all that the host has parked.
+  void cancel_all(PeerId host);
   /// Was there ever a channel of that number?
   bool existed(ChannelId id) const;
 

@@ -33,6 +33,9 @@ void Dispatcher::handle(wire::Addressed&& received) {
       // Only an InputRequest can fail: the host is gone.
       if (!received.peer) shared_.input.refuse(asker.request);
       return;
+    case wire::Body::HostLeft:
+      if (!received.peer) host_left(PeerId{message.body_as_HostLeft()->host()});
+      return;
     case wire::Body::Result:
     case wire::Body::Output:
     case wire::Body::InputRequest:
@@ -71,6 +74,11 @@ void Dispatcher::channel_put(Asker asker, wire::Packet&& packet) {
 
 void Dispatcher::channel_take(Asker asker, const wire::ChannelTake& take) {
   shared_.channels.take(ChannelId{take.channel()}, asker, reply_to(asker));
+}
+
+void Dispatcher::host_left(PeerId host) {
+  shared_.channels.cancel_all(host);
+  shared_.input.end(host);
 }
 
 ChannelTable::Done Dispatcher::reply_to(Asker asker) {

@@ -18,6 +18,7 @@ class Dispatcher {
   void input_reply(Asker asker, const wire::InputReply& reply);
   void channel_put(Asker asker, wire::Packet&& packet);
   void channel_take(Asker asker, const wire::ChannelTake& take);
+  void host_left(PeerId host);
   ChannelTable::Done reply_to(Asker asker);
 
   Shared& shared_;

@@ -33,8 +33,8 @@ std::uint64_t boot_ns() {
 }
 
 std::uint64_t ticks_of(std::uint64_t ns) {
-  static const auto kTickNs = 1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
-  return ns / kTickNs;
+  static const auto tick_ns = 1'000'000'000 / static_cast<std::uint64_t>(::sysconf(_SC_CLK_TCK));
+  return ns / tick_ns;
 }
 
 /// The process that was started last: the last word of /proc/loadavg, proc(5). 0 when unknown.

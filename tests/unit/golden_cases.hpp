@@ -318,6 +318,9 @@ inline std::vector<Golden> golden_channels() {
   wire::ChannelCloseT close;
   close.channel = 1;
   cases.push_back(object("channel-close", 19, close));
+  wire::HostLeftT left;
+  left.host = 9;
+  cases.push_back(object("host-left", 0, left));
   return cases;
 }
 
