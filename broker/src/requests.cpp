@@ -108,7 +108,7 @@ void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& 
 
 void Requests::dispatch(Kernel& kernel) {
   while (auto next = kernel.queue.dispatch())
-    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet));
+    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
   if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
   const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
   if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();

@@ -70,7 +70,6 @@ class Control {
   // Touched by the thread only.
   zmq::socket_t socket_;
   Courier courier_;
-  std::size_t malformed_ = 0;
   bool messages_wait_ = true;
   Clock::time_point ticked_;
   std::uint64_t told_ = 0;   // interrupted requests that on_interrupt was called for

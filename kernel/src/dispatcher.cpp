@@ -47,6 +47,23 @@ void Dispatcher::handle(wire::Addressed&& received) {
   }
 }
 
+void Dispatcher::refuse(const wire::Refused& refused) {
+  const Asker asker{refused.peer, refused.head.id};
+  shared_.intake.refuse(refused.sequence);
+  if (!asker.host || !asker.request) return;  // nobody waits for an answer, or it cannot be given
+  switch (refused.head.body) {
+    case wire::Body::InputReply:
+      return shared_.input.answer(asker, std::nullopt);
+    case wire::Body::Result:
+    case wire::Body::Failure:
+    case wire::Body::Output:
+    case wire::Body::InputRequest:
+      return;
+    default:
+      return shared_.fail(asker, refused.failure("the kernel"));
+  }
+}
+
 void Dispatcher::take_in(wire::Addressed&& received) {
   const Asker asker{received.peer, RequestId{received.packet.root().id()}};
   switch (shared_.intake.push(std::move(received))) {

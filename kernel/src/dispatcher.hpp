@@ -12,6 +12,8 @@ class Dispatcher {
   explicit Dispatcher(Shared& shared) : shared_(shared) {}
 
   void handle(wire::Addressed&& received);
+  /// What cannot be read.
+  void refuse(const wire::Refused& refused);
 
  private:
   void take_in(wire::Addressed&& received);
