@@ -33,6 +33,8 @@ class ChannelTable {
 
   /// Done with nil when there was room.
   void put(ChannelId id, Asker asker, Value value, Done done);
+  /// The same with a value that a take got for nobody: it is the next, and there is always room.
+  void put_back(ChannelId id, Value value, Done done);
   /// Done with the value.
   void take(ChannelId id, Asker asker, Done done);
   /// Holds the channel a value? A failure when it is unknown.
@@ -56,7 +58,7 @@ class ChannelTable {
   struct Channel {
     std::size_t capacity = 1;
     bool closed = false;
-    std::deque<Value> values;    // at most `capacity`
+    std::deque<Value> values;    // at most `capacity`, and what was put back
     std::deque<Parked> putters;  // empty unless `values` is full
     std::deque<Parked> takers;   // empty unless `values` is empty
   };

@@ -85,8 +85,10 @@ void Dispatcher::input_reply(Asker asker, const wire::InputReply& reply) {
 void Dispatcher::channel_put(Asker asker, wire::Packet&& packet) {
   const auto* put = packet.root().body_as_ChannelPut();
   const auto buffers = wire::share(std::move(packet.buffers));
-  shared_.channels.put(ChannelId{put->channel()}, asker, wire::read(put->value(), buffers),
-                       reply_to(asker));
+  const ChannelId channel{put->channel()};
+  Value value = wire::read(put->value(), buffers);
+  if (put->back()) return shared_.channels.put_back(channel, std::move(value), reply_to(asker));
+  shared_.channels.put(channel, asker, std::move(value), reply_to(asker));
 }
 
 void Dispatcher::channel_take(Asker asker, const wire::ChannelTake& take) {
