@@ -212,7 +212,7 @@ void Hub::connection_gone(PeerId peer) {
   });
 }
 
-/// It costs its sender: a host hears of it, without the id that cannot be read; a kernel whose
+/// It costs its sender: a host hears of it, with its id where that can be read; a kernel whose
 /// answers cannot be understood is ended, so that nobody waits for them.
 void Hub::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why) {
   const std::string text(why);
@@ -220,10 +220,12 @@ void Hub::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::s
   if (why == wire::kUnknownBody) {
     // A later version's: no fault, but nothing that can be served.
     log_->info("OB510 peer {} ({}) sent a body of an unknown type", peer.id.value, peer.name);
+    auto answer =
+        wire::pack(RequestId{in.packet.root().id()}, failure(FailureKind::unimplemented, text));
     if (kernel == nullptr)
-      socket.send(
-          in.from, PeerId{},
-          wire::pack(RequestId{in.packet.root().id()}, failure(FailureKind::unimplemented, text)));
+      socket.send(in.from, PeerId{}, std::move(answer));
+    else if (&socket == &data_)
+      requests_.from_kernel(*kernel, in.to, std::move(answer));  // it may end a request
     return;
   }
   log_->warn("OB508 peer {} ({}) sent a malformed message: {}", peer.id.value, peer.name, text);
@@ -232,7 +234,7 @@ void Hub::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::s
     return;
   }
   const auto refusal = failure(FailureKind::invalid, "a malformed message: " + text);
-  socket.send(in.from, PeerId{}, wire::pack(RequestId{}, refusal));
+  socket.send(in.from, PeerId{}, wire::pack(wire::read_head(in.packet).id, refusal));
 }
 
 void Hub::host_gone(PeerId host, const char* how) {

@@ -29,8 +29,9 @@ class Mail {
   void answer(const Asker& asker, const Object& object) {
     control(asker.host, asker.request, object);
   }
-  void data(PeerId to, PeerId from, wire::Packet&& packet) {
-    send(data_, to, &Peer::data, from, std::move(packet));
+  /// `sequence`: the number of an Eval or Call to a kernel.
+  void data(PeerId to, PeerId from, wire::Packet&& packet, std::uint64_t sequence = 0) {
+    send(data_, to, &Peer::data, from, std::move(packet), sequence);
   }
   /// Sends something on data to a process that has ended, and says whether the connection still
   /// stands. When it does not, all that came over it is there to be received.
@@ -42,7 +43,7 @@ class Mail {
 
  private:
   void send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId from,
-            wire::Packet&& packet);
+            wire::Packet&& packet, std::uint64_t sequence = 0);
 
   PeerTable& peers_;
   RouterSocket& data_;

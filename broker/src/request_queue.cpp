@@ -35,7 +35,7 @@ std::optional<RequestQueue::Dispatch> RequestQueue::dispatch() {
     Open& open = open_[next.key];
     open.stage = Stage::dispatched;
     open.sequence = first_sequence_ + dispatched_.size() - 1;
-    return Dispatch{next.key, std::move(next.packet)};
+    return Dispatch{next.key, std::move(next.packet), open.sequence};
   }
   return std::nullopt;
 }

@@ -50,6 +50,7 @@ class RequestQueue {
   struct Dispatch {
     RequestKey key;
     wire::Packet packet;
+    std::uint64_t sequence = 0;
   };
   /// The next request to send to the kernel, if the window has room.
   std::optional<Dispatch> dispatch();

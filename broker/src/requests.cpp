@@ -89,6 +89,7 @@ void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Pa
 void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const auto accepted = kernel.queue.accept_direct(key);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
+  kernel.hosts.insert(key.host);
   mail_.data(peer_of(kernel.id), key.host, std::move(packet));
 }
 
@@ -107,7 +108,7 @@ void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& 
 
 void Requests::dispatch(Kernel& kernel) {
   while (auto next = kernel.queue.dispatch())
-    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet));
+    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
   if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
   const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
   if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();
@@ -120,7 +121,7 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
   if (is_terminal(body)) {
     finish(kernel, key, std::move(packet));
   } else if (body == Body::InputRequest) {
-    if (kernel.queue.find(key) != nullptr) mail_.data(to, peer_of(kernel.id), std::move(packet));
+    ask_for_input(kernel, key, std::move(packet));
   } else if (body == Body::Output) {
     // Also without an open request: what a request left running may write after its end.
     if (kernel.hosts.contains(to)) mail_.data(to, peer_of(kernel.id), std::move(packet));
@@ -128,6 +129,14 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
     return false;
   }
   return true;
+}
+
+void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
+  // Of a host that left, what was dispatched is still open.
+  if (kernel.queue.find(key) != nullptr && kernel.hosts.contains(key.host))
+    return mail_.data(key.host, peer_of(kernel.id), std::move(packet));
+  mail_.data(peer_of(kernel.id), PeerId{},
+             wire::pack(key.id, failure(FailureKind::disconnected, "the host has left")));
 }
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
@@ -154,9 +163,12 @@ void Requests::kernel_died(Kernel& kernel) {
 }
 
 void Requests::host_left(PeerId host) {
+  wire::HostLeftT left;
+  left.host = host.value;
   kernels_.each([&](Kernel& kernel) {
+    if (kernel.hosts.erase(host) == 0) return;
     kernel.queue.end_undispatched(host);
-    kernel.hosts.erase(host);
+    mail_.data(peer_of(kernel.id), PeerId{}, wire::pack(RequestId{}, left));
   });
 }
 

@@ -28,7 +28,7 @@ class Requests {
   void cancel(Kernel& kernel, RequestKey key);
   /// Ends all open requests with the kernel's death.
   void kernel_died(Kernel& kernel);
-  /// Ends what the host has not seen begin.
+  /// Ends what the host has not seen begin, and tells the kernels that it has asked something.
   void host_left(PeerId host);
 
  private:
@@ -36,6 +36,7 @@ class Requests {
   void pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel);
   void dispatch(Kernel& kernel);
+  void ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void finish(Kernel& kernel, RequestKey key, wire::Packet&& packet);
 
   KernelTable& kernels_;

@@ -66,8 +66,9 @@ RouterSocket::Received RouterSocket::receive(Incoming& into) {
   return Received::message;
 }
 
-bool RouterSocket::send(const RoutingId& to, PeerId from, wire::Packet&& packet) {
-  return begin(socket_, to) && wire::send(socket_, from, packet);
+bool RouterSocket::send(const RoutingId& to, PeerId from, wire::Packet&& packet,
+                        std::uint64_t sequence) {
+  return begin(socket_, to) && wire::send(socket_, from, packet, sequence);
 }
 
 EventsSocket::EventsSocket(zmq::context_t& context, Admits admits)

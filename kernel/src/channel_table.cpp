@@ -63,6 +63,29 @@ void ChannelTable::put_locked(ChannelId id, Parked putter, Completions& complete
   }
 }
 
+void ChannelTable::put_back(ChannelId id, Value value, Done done) {
+  Completions completed;
+  {
+    const std::lock_guard lock(mutex_);
+    if (!id || id.value > made_) {
+      completed.push_back({std::move(done), unknown(id)});
+    } else {
+      // One that is forgotten was closed, and is again as it was before the take.
+      const auto [found, forgotten] = channels_.try_emplace(id);
+      Channel& channel = found->second;
+      if (forgotten) channel.closed = true;
+      if (channel.takers.empty()) {
+        channel.values.push_front(std::move(value));
+      } else {
+        completed.push_back({std::move(channel.takers.front().done), std::move(value)});
+        channel.takers.pop_front();
+      }
+      completed.push_back({std::move(done), Value{}});
+    }
+  }
+  finish(std::move(completed));
+}
+
 void ChannelTable::take(ChannelId id, Asker asker, Done done) {
   Completions completed;
   {
@@ -88,7 +111,7 @@ void ChannelTable::take_locked(ChannelId id, Parked taker, Completions& complete
   }
   completed.push_back({std::move(taker.done), std::move(channel.values.front())});
   channel.values.pop_front();
-  if (!channel.putters.empty()) {
+  if (!channel.putters.empty() && channel.values.size() < channel.capacity) {
     channel.values.push_back(std::move(channel.putters.front().value));
     completed.push_back({std::move(channel.putters.front().done), Value{}});
     channel.putters.pop_front();
@@ -128,6 +151,13 @@ bool ChannelTable::cancel(Asker asker) {
       if (std::erase_if(*side, [&](const Parked& parked) { return parked.asker == asker; }) > 0)
         return true;
   return false;
+}
+
+void ChannelTable::cancel_all(PeerId host) {
+  const std::lock_guard lock(mutex_);
+  for (auto& [id, channel] : channels_)
+    for (auto* side : {&channel.putters, &channel.takers})
+      std::erase_if(*side, [&](const Parked& parked) { return parked.asker.host == host; });
 }
 
 bool ChannelTable::existed(ChannelId id) const {

@@ -22,7 +22,7 @@ namespace oast::kernel {
 /// it then fails with not_found, as for a channel that never was.
 ///
 /// Thread-safe. A `Done` is called exactly once, on the thread that completes the operation, with
-/// no lock held, or never when `cancel` said that it took the operation out.
+/// no lock held, or never when the operation was taken out.
 class ChannelTable {
  public:
   using Outcome = std::variant<Value, Failure>;
@@ -33,6 +33,8 @@ class ChannelTable {
 
   /// Done with nil when there was room.
   void put(ChannelId id, Asker asker, Value value, Done done);
+  /// The same with a value that a take got for nobody: it is the next, and there is always room.
+  void put_back(ChannelId id, Value value, Done done);
   /// Done with the value.
   void take(ChannelId id, Asker asker, Done done);
   /// Holds the channel a value? A failure when it is unknown.
@@ -42,6 +44,8 @@ class ChannelTable {
 
   /// Takes the parked operation out; false when there is none.
   bool cancel(Asker asker);
+  /// The same for all that the host has parked.
+  void cancel_all(PeerId host);
   /// Was there ever a channel of that number?
   bool existed(ChannelId id) const;
 
@@ -54,7 +58,7 @@ class ChannelTable {
   struct Channel {
     std::size_t capacity = 1;
     bool closed = false;
-    std::deque<Value> values;    // at most `capacity`
+    std::deque<Value> values;    // at most `capacity`, and what was put back
     std::deque<Parked> putters;  // empty unless `values` is full
     std::deque<Parked> takers;   // empty unless `values` is empty
   };

@@ -181,10 +181,10 @@ void Control::rescue() {
 
 void Control::handle_messages() {
   for (;;) {
-    const std::size_t before = malformed_;
-    if (const auto received = wire::receive(socket_, wire::Limits{}, malformed_))
+    std::optional<wire::Refused> refused;  // its sender does not count on an answer
+    if (const auto received = wire::receive(socket_, wire::Limits{}, refused))
       handle(received->packet.root());
-    else if (malformed_ == before)
+    else if (!refused)
       return;
   }
 }

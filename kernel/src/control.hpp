@@ -80,7 +80,6 @@ class Control {
   // Touched by the thread only.
   zmq::socket_t socket_;
   Courier courier_;
-  std::size_t malformed_ = 0;
   bool messages_wait_ = true;
   std::optional<Clock::time_point> ends_at_;  // the broker is gone
   Clock::time_point ticked_;

@@ -33,6 +33,9 @@ void Dispatcher::handle(wire::Addressed&& received) {
       // Only an InputRequest can fail: the host is gone.
       if (!received.peer) shared_.input.refuse(asker.request);
       return;
+    case wire::Body::HostLeft:
+      if (!received.peer) host_left(PeerId{message.body_as_HostLeft()->host()});
+      return;
     case wire::Body::Result:
     case wire::Body::Output:
     case wire::Body::InputRequest:
@@ -41,6 +44,23 @@ void Dispatcher::handle(wire::Addressed&& received) {
     default:
       return shared_.fail(asker, make_failure(FailureKind::unimplemented,
                                               "a kernel does not know what to do with this"));
+  }
+}
+
+void Dispatcher::refuse(const wire::Refused& refused) {
+  const Asker asker{refused.peer, refused.head.id};
+  shared_.intake.refuse(refused.sequence);
+  if (!asker.host || !asker.request) return;  // nobody waits for an answer, or it cannot be given
+  switch (refused.head.body) {
+    case wire::Body::InputReply:
+      return shared_.input.answer(asker, std::nullopt);
+    case wire::Body::Result:
+    case wire::Body::Failure:
+    case wire::Body::Output:
+    case wire::Body::InputRequest:
+      return;
+    default:
+      return shared_.fail(asker, refused.failure("the kernel"));
   }
 }
 
@@ -65,12 +85,19 @@ void Dispatcher::input_reply(Asker asker, const wire::InputReply& reply) {
 void Dispatcher::channel_put(Asker asker, wire::Packet&& packet) {
   const auto* put = packet.root().body_as_ChannelPut();
   const auto buffers = wire::share(std::move(packet.buffers));
-  shared_.channels.put(ChannelId{put->channel()}, asker, wire::read(put->value(), buffers),
-                       reply_to(asker));
+  const ChannelId channel{put->channel()};
+  Value value = wire::read(put->value(), buffers);
+  if (put->back()) return shared_.channels.put_back(channel, std::move(value), reply_to(asker));
+  shared_.channels.put(channel, asker, std::move(value), reply_to(asker));
 }
 
 void Dispatcher::channel_take(Asker asker, const wire::ChannelTake& take) {
   shared_.channels.take(ChannelId{take.channel()}, asker, reply_to(asker));
+}
+
+void Dispatcher::host_left(PeerId host) {
+  shared_.channels.cancel_all(host);
+  shared_.input.end(host);
 }
 
 ChannelTable::Done Dispatcher::reply_to(Asker asker) {

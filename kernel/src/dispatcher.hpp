@@ -12,12 +12,15 @@ class Dispatcher {
   explicit Dispatcher(Shared& shared) : shared_(shared) {}
 
   void handle(wire::Addressed&& received);
+  /// What cannot be read.
+  void refuse(const wire::Refused& refused);
 
  private:
   void take_in(wire::Addressed&& received);
   void input_reply(Asker asker, const wire::InputReply& reply);
   void channel_put(Asker asker, wire::Packet&& packet);
   void channel_take(Asker asker, const wire::ChannelTake& take);
+  void host_left(PeerId host);
   ChannelTable::Done reply_to(Asker asker);
 
   Shared& shared_;

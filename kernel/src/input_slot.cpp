@@ -29,4 +29,9 @@ void InputSlot::refuse(RequestId request) {
   if (waiting_ && waiting_->request == request) answered_ = true;
 }
 
+void InputSlot::end(PeerId host) {
+  const std::lock_guard lock(mutex_);
+  if (waiting_ && waiting_->host == host) answered_ = true;
+}
+
 }  // namespace oast::kernel

@@ -24,6 +24,8 @@ class InputSlot {
   void answer(Asker asker, std::optional<std::string> line);
   /// The broker says that `request` cannot be answered.
   void refuse(RequestId request);
+  /// Input of the host has ended.
+  void end(PeerId host);
   /// Does not block.
   bool answered() const noexcept { return answered_; }
 

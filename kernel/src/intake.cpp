@@ -14,24 +14,33 @@ namespace {
 /// Requests that a broker does not count may come without end.
 constexpr std::size_t kMostWaiting = 65536;
 
-bool is_counted(wire::Body body) { return body == wire::Body::Eval || body == wire::Body::Call; }
+bool is_query(wire::Body body) { return body != wire::Body::Eval && body != wire::Body::Call; }
 
 }  // namespace
 
 Intake::Taken Intake::push(wire::Addressed&& message) {
-  const bool counted = is_counted(message.packet.root().body_type());
-  const bool query = bell_ != nullptr && !counted;
+  const bool query = bell_ != nullptr && is_query(message.packet.root().body_type());
   {
     const std::lock_guard lock(mutex_);
-    const std::uint64_t sequence = counted ? ++received_ : 0;
-    if (counted && !cancelled_.empty() && cancelled_.erase(sequence) > 0) return Taken::cancelled;
+    if (cancelled_before(message.sequence)) return Taken::cancelled;
     auto& queue = query ? queries_ : queue_;
     if (queue.size() >= kMostWaiting) return Taken::overloaded;
-    queue.push_back({std::move(message), sequence});
+    queue.push_back({std::move(message)});
     note_waiting();
   }
   if (query) bell_->ring();
   return Taken::queued;
+}
+
+void Intake::refuse(std::uint64_t sequence) {
+  const std::lock_guard lock(mutex_);
+  cancelled_before(sequence);
+}
+
+/// To be called with the mutex held when a request came.
+bool Intake::cancelled_before(std::uint64_t sequence) {
+  received_ = std::max(received_, sequence);
+  return !cancelled_.empty() && cancelled_.erase(sequence) > 0;
 }
 
 std::optional<Request> Intake::next() {
@@ -41,7 +50,7 @@ std::optional<Request> Intake::next() {
   queue_.pop_front();
   note_waiting();
   // Under the mutex: who looks for it finds it either in the queue or at the gate.
-  gate_.begin(request->sequence, request->asker());
+  gate_.begin(request->sequence(), request->asker());
   return request;
 }
 
@@ -87,7 +96,7 @@ Intake::Stopped Intake::stop(std::uint64_t sequence) {
     return hit ? Stopped{State::signalled, hit->sequence} : Stopped{State::nothing, 0};
   }
   if (gate_.interrupt(sequence)) return {State::signalled, sequence};
-  if (auto found = take_out([&](const Request& r) { return r.sequence == sequence; }))
+  if (auto found = take_out([&](const Request& r) { return r.sequence() == sequence; }))
     return *found;
   if (sequence <= received_) return {State::finished, sequence};
   cancelled_.insert(sequence);
@@ -115,7 +124,7 @@ std::optional<Intake::Stopped> Intake::take_out(std::deque<Request>& queue,
                                                 const Matches& matches) {
   const auto found = std::find_if(queue.begin(), queue.end(), matches);
   if (found == queue.end()) return std::nullopt;
-  const Stopped result{wire::BreakState::cancelled, found->sequence, found->asker()};
+  const Stopped result{wire::BreakState::cancelled, found->sequence(), found->asker()};
   queue.erase(found);
   return result;
 }

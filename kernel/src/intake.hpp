@@ -19,13 +19,14 @@ namespace oast::kernel {
 /// A message that the engine has to answer.
 struct Request {
   wire::Addressed message;
-  std::uint64_t sequence = 0;  ///< counts Evals and Calls from 1; 0: neither
 
+  std::uint64_t sequence() const { return message.sequence; }
   Asker asker() const { return {message.peer, RequestId{message.packet.root().id()}}; }
 };
 
-/// The queue between the threads that receive and the engine's. It counts Evals and Calls, by which
-/// a broker names them, so that a request can be cancelled before it came: control overtakes data.
+/// The queue between the threads that receive and the engine's. It keeps the number of the last
+/// Eval or Call that came, so that a later one can be cancelled before it comes: control overtakes
+/// data.
 ///
 /// Threads: next on the engine's thread, next_query on one, the rest on any.
 class Intake {
@@ -39,6 +40,8 @@ class Intake {
   /// What becomes of a message that came. Who gets anything but `queued` must answer it.
   enum class Taken : unsigned char { queued, cancelled, overloaded };
   Taken push(wire::Addressed&& message);
+  /// The request of that number came and will never run.
+  void refuse(std::uint64_t sequence);
 
   /// There is something for the engine to do, or it shall leave. Does not block.
   bool waiting() const noexcept { return waiting_; }
@@ -71,6 +74,7 @@ class Intake {
   std::optional<Stopped> take_out(const Matches& matches);
   template <class Matches>
   static std::optional<Stopped> take_out(std::deque<Request>& queue, const Matches& matches);
+  bool cancelled_before(std::uint64_t sequence);
   void note_waiting();
 
   InterruptGate& gate_;
@@ -79,7 +83,7 @@ class Intake {
   std::deque<Request> queries_;                  // when they are kept separate
   Bell* bell_ = nullptr;                         // then
   Fd fd_;                                        // once somebody asked for it
-  std::uint64_t received_ = 0;                   // Evals and Calls
+  std::uint64_t received_ = 0;                   // the number of the last
   std::unordered_set<std::uint64_t> cancelled_;  // of those to come
   std::atomic<bool> waiting_ = false;            // !queue_.empty() || closed_
   std::atomic<bool> query_waiting_ = false;      // the same of queries_

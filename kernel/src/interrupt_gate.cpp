@@ -16,12 +16,13 @@ constexpr auto kChildrenAgain = std::chrono::milliseconds(500);
 
 }  // namespace
 
-InterruptGate::InterruptGate(pthread_t engine, int signal, std::function<void()> signal_children)
+InterruptGate::InterruptGate(pthread_t engine, int signal, SignalChildren signal_children)
     : engine_(engine), signal_(signal), signal_children_(std::move(signal_children)) {}
 
 void InterruptGate::begin(std::uint64_t sequence, Asker asker) {
   const std::lock_guard lock(mutex_);
   running_ = Running{sequence, asker, Clock::now()};
+  starts_.begin();
   ++begun_;
 }
 
@@ -30,6 +31,7 @@ void InterruptGate::end() {
   {
     const std::lock_guard lock(mutex_);
     running_.reset();
+    starts_.end();
     signalled = interrupted_.exchange(false);
   }
   // A signal that was sent is pending by now at the latest, and no system call returns before the
@@ -48,7 +50,7 @@ std::optional<InterruptGate::Running> InterruptGate::interrupt_if(const Matches&
   if (!interrupted_.exchange(true)) ++hits_;
   thread_signalled_ = children_signalled_ = Clock::now();
   signal_thread();
-  signal_children_();
+  signal_children_(starts_.current());
   return running_;
 }
 
@@ -73,7 +75,7 @@ void InterruptGate::repeat(Clock::time_point now) {
   }
   if (now - children_signalled_ >= kChildrenAgain) {
     children_signalled_ = now;
-    signal_children_();
+    signal_children_(starts_.current());
   }
 }
 

@@ -11,6 +11,7 @@
 #include <optional>
 
 #include "asker.hpp"
+#include "request_start.hpp"
 
 namespace oast::kernel {
 
@@ -28,10 +29,12 @@ class InterruptGate {
     Clock::time_point since;
   };
 
-  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children` is called, whenever a
-  /// running request is to be made to stop: at once and, because a signal can come between a look
-  /// at the flag and the system call that it should have ended, again and again until it does.
-  InterruptGate(pthread_t engine, int signal, std::function<void()> signal_children);
+  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children` is called with the
+  /// start of the request, whenever a running request is to be made to stop: at once and, because a
+  /// signal can come between a look at the flag and the system call that it should have ended,
+  /// again and again until it does.
+  using SignalChildren = std::function<void(const RequestStart&)>;
+  InterruptGate(pthread_t engine, int signal, SignalChildren signal_children);
 
   void begin(std::uint64_t sequence, Asker asker);
   /// No signal of this request is delivered to the thread after this returns.
@@ -61,10 +64,11 @@ class InterruptGate {
 
   const pthread_t engine_;
   const int signal_;
-  const std::function<void()> signal_children_;
+  const SignalChildren signal_children_;
 
   mutable std::mutex mutex_;
   std::optional<Running> running_;
+  RequestStarts starts_;
   Clock::time_point thread_signalled_;  // when last
   Clock::time_point children_signalled_;
   std::atomic<std::uint64_t> begun_ = 0;

@@ -63,7 +63,9 @@ void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
       wire::dial(context_, details.control, details.data, std::move(hello), kDialTimeout);
   shared_.data = std::make_unique<wire::SharedSocket>(
       std::move(connection.data), wire::Limits{},
-      [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); });
+      [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); },
+      wire::SharedSocket::Poll{},
+      [this](const wire::Refused& refused) { dispatcher_.refuse(refused); });
   control_ = std::make_unique<Control>(
       shared_, std::move(connection.control),
       Control::Watched{std::move(launcher), broker_process(details.control), details.grace},

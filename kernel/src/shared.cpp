@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "replies.hpp"
-#include "signals.hpp"
 
 namespace oast::kernel {
 

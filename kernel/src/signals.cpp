@@ -1,7 +1,6 @@
 #include "signals.hpp"
 
 #include <pthread.h>
-#include <unistd.h>
 
 #include <array>
 #include <atomic>
@@ -126,10 +125,6 @@ void keep_last_words(const Capture& capture, Control* control) {
 void forget_last_words() {
   the_control = nullptr;
   the_capture = nullptr;
-}
-
-void interrupt_children() {
-  if (::getpgrp() == ::getpid()) ::kill(0, SIGINT);
 }
 
 }  // namespace oast::kernel

@@ -39,8 +39,4 @@ void set_interrupted_engine(Engine* engine);
 void keep_last_words(const Capture& capture, Control* control);
 void forget_last_words();
 
-/// SIGINT to every child process that did not leave this one's process group. Nothing happens when
-/// the group is not this process's own.
-void interrupt_children();
-
 }  // namespace oast::kernel

@@ -188,6 +188,24 @@ std::string_view check(const Packet& packet, const Limits& limits) {
 
 }  // namespace
 
+Head read_head(const Packet& packet) {
+  const auto* bytes = packet.message.data<std::uint8_t>();
+  const std::size_t size = packet.message.size();
+  if (size < sizeof(flatbuffers::uoffset_t) || size >= FLATBUFFERS_MAX_BUFFER_SIZE ||
+      reinterpret_cast<std::uintptr_t>(bytes) % kAlignment != 0)
+    return {};
+  flatbuffers::Verifier verifier(bytes, size);
+  const auto offset = verifier.VerifyOffset(0);
+  if (offset == 0) return {};
+  const auto* root = reinterpret_cast<const flatbuffers::Table*>(bytes + offset);
+  if (!root->VerifyTableStart(verifier) ||
+      !root->VerifyField<std::uint64_t>(verifier, Message::VT_ID, alignof(std::uint64_t)) ||
+      !root->VerifyField<std::uint8_t>(verifier, Message::VT_BODY_TYPE, 1))
+    return {};
+  const Message& message = packet.root();
+  return {RequestId{message.id()}, message.body_type()};
+}
+
 std::optional<std::string_view> verify(const Packet& packet, const Limits& limits) {
   const std::string_view problem = check(packet, limits);
   if (problem.empty()) return std::nullopt;

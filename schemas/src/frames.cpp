@@ -10,6 +10,29 @@ namespace oast::wire {
 namespace {
 
 constexpr std::size_t kAddressBytes = 8;
+constexpr std::size_t kSequenceBytes = 8;
+
+void write_number(zmq::message_t& frame, std::size_t at, std::uint64_t number) {
+  auto* bytes = frame.data<unsigned char>() + at;
+  for (std::size_t i = 0; i < sizeof number; ++i)
+    bytes[i] = static_cast<unsigned char>(number >> (8 * i));
+}
+
+std::uint64_t read_number(const zmq::message_t& frame, std::size_t at) {
+  const auto* bytes = frame.data<unsigned char>() + at;
+  std::uint64_t number = 0;
+  for (std::size_t i = 0; i < sizeof number; ++i) number |= std::uint64_t{bytes[i]} << (8 * i);
+  return number;
+}
+
+/// What the broker writes before a message; the packet is empty still.
+std::optional<Addressed> read_sender(const zmq::message_t& frame) {
+  if (frame.size() == kAddressBytes + kSequenceBytes)
+    return Addressed{PeerId{read_number(frame, 0)}, {}, read_number(frame, kAddressBytes)};
+  const auto peer = read_address(frame);
+  if (!peer) return std::nullopt;
+  return Addressed{*peer, {}};
+}
 
 /// Reads the rest of a message away.
 void skip(zmq::socket_ref socket, zmq::message_t& frame) {
@@ -41,24 +64,27 @@ bool send_frame(zmq::socket_ref socket, zmq::message_t& frame, bool more) {
   }
 }
 
-zmq::message_t address_frame(PeerId peer) {
+oast::Failure Refused::failure(const std::string& receiver) const {
+  const bool later = why == kUnknownBody;
+  return {.kind = later ? oast::FailureKind::unimplemented : oast::FailureKind::invalid,
+          .message = receiver + " cannot read the message: " + std::string(why),
+          .type = {},
+          .traceback = {},
+          .death = {}};
+}
+
+zmq::message_t address_frame(PeerId peer, std::uint64_t sequence) {
   if (!peer) return {};
-  zmq::message_t frame(kAddressBytes);
-  auto* bytes = frame.data<unsigned char>();
-  for (std::size_t i = 0; i < kAddressBytes; ++i) {
-    bytes[i] = static_cast<unsigned char>(peer.value >> (8 * i));
-  }
+  zmq::message_t frame(sequence == 0 ? kAddressBytes : kAddressBytes + kSequenceBytes);
+  write_number(frame, 0, peer.value);
+  if (sequence != 0) write_number(frame, kAddressBytes, sequence);
   return frame;
 }
 
 std::optional<PeerId> read_address(const zmq::message_t& frame) {
   if (frame.empty()) return PeerId{};
   if (frame.size() != kAddressBytes) return std::nullopt;
-  const auto* bytes = frame.data<unsigned char>();
-  PeerId peer;
-  for (std::size_t i = 0; i < kAddressBytes; ++i) {
-    peer.value |= std::uint64_t{bytes[i]} << (8 * i);
-  }
+  const PeerId peer{read_number(frame, 0)};
   if (!peer) return std::nullopt;  // the broker has one address, the empty one
   return peer;
 }
@@ -81,8 +107,8 @@ std::optional<std::vector<zmq::message_t>> receive_frames(zmq::socket_ref socket
   }
 }
 
-bool send(zmq::socket_ref socket, PeerId to, Packet& packet) {
-  auto address = address_frame(to);
+bool send(zmq::socket_ref socket, PeerId to, Packet& packet, std::uint64_t sequence) {
+  auto address = address_frame(to, sequence);
   if (!send_frame(socket, address, true)) return false;
   // From here on the message is under way. libzmq counts whole messages against a queue's limit and
   // keeps the frames of one on one pipe, so a frame that follows is refused only when the
@@ -99,27 +125,42 @@ bool send(zmq::socket_ref socket, PeerId to, Packet& packet) {
 }
 
 std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
-                                 std::size_t& malformed) {
+                                 std::optional<Refused>& refused) {
+  refused.reset();
   zmq::message_t frame;
   if (!receive_frame(socket, frame)) return std::nullopt;
-  const auto peer = read_address(frame);
-  std::optional<Addressed> result;
+  auto from = read_sender(frame);
   bool more = frame.more();
-  if (peer && more && receive_frame(socket, frame)) {
+  if (from && more && receive_frame(socket, frame)) {
     more = frame.more();
     align(frame);
-    result.emplace(Addressed{*peer, Packet{std::move(frame), {}}});
-    auto& buffers = result->packet.buffers;
+    from->packet.message = std::move(frame);
+    auto& buffers = from->packet.buffers;
     while (more && buffers.size() <= limits.buffer_count && receive_frame(socket, frame)) {
       more = frame.more();
       align(frame);
       buffers.push_back(std::move(frame));
     }
+  } else {
+    from.reset();
   }
   while (more && receive_frame(socket, frame)) more = frame.more();
-  if (result && !verify(result->packet, limits)) return result;
-  ++malformed;
+  if (!from) {
+    refused.emplace(Refused{.peer = {}, .head = {}, .why = "its frames make no message"});
+  } else if (const auto why = verify(from->packet, limits)) {
+    refused.emplace(Refused{from->peer, from->sequence, read_head(from->packet), *why});
+  } else {
+    return from;
+  }
   return std::nullopt;
+}
+
+std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
+                                 std::size_t& malformed) {
+  std::optional<Refused> refused;
+  auto received = receive(socket, limits, refused);
+  if (refused) ++malformed;
+  return received;
 }
 
 }  // namespace oast::wire

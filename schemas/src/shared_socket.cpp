@@ -35,11 +35,12 @@ int system_poll(std::span<pollfd> fds, int milliseconds) {
 }  // namespace
 
 struct SharedSocket::Impl {
-  Impl(zmq::socket_t s, Limits l, Handler h, Poll p)
+  Impl(zmq::socket_t s, Limits l, Handler h, Poll p, RefusedHandler r)
       : socket(std::move(s)),
         limits(l),
         handler(std::move(h)),
         poll(p ? std::move(p) : Poll(system_poll)),
+        on_refused(std::move(r)),
         socket_fd(socket.get(zmq::sockopt::fd)) {}
 
   // Touched by the holder only.
@@ -47,8 +48,8 @@ struct SharedSocket::Impl {
   const Limits limits;
   const Handler handler;
   const Poll poll;
+  const RefusedHandler on_refused;
   const int socket_fd;
-  std::size_t malformed = 0;
 
   const WakeFd wake;
 
@@ -67,7 +68,7 @@ struct SharedSocket::Impl {
     while (!outbox.empty()) {
       auto batch = std::exchange(outbox, {});
       lock.unlock();
-      for (auto& [to, packet] : batch) wire::send(socket, to, packet);
+      for (Addressed& message : batch) wire::send(socket, message.peer, message.packet);
       lock.lock();
     }
   }
@@ -80,9 +81,10 @@ struct SharedSocket::Impl {
   /// Handles one message; says whether there was one.
   bool receive_one(Lock& lock) {
     lock.unlock();
-    const auto before = malformed;
-    auto message = wire::receive(socket, limits, malformed);
-    const bool any = message || malformed != before;
+    std::optional<Refused> refused;
+    auto message = wire::receive(socket, limits, refused);
+    const bool any = message || refused;
+    if (refused && on_refused) on_refused(*refused);
     if (message) handler(std::move(*message));
     lock.lock();
     if (any) turns.recheck();
@@ -121,9 +123,10 @@ struct SharedSocket::Impl {
   }
 };
 
-SharedSocket::SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll)
-    : impl_(
-          std::make_unique<Impl>(std::move(socket), limits, std::move(handler), std::move(poll))) {}
+SharedSocket::SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll,
+                           RefusedHandler refused)
+    : impl_(std::make_unique<Impl>(std::move(socket), limits, std::move(handler), std::move(poll),
+                                   std::move(refused))) {}
 
 SharedSocket::~SharedSocket() { close(); }
 

@@ -207,6 +207,7 @@ inline bool Walk::body(const Message& message) {
     case Body::ChannelTake:
     case Body::ChannelReady:
     case Body::ChannelClose:
+    case Body::HostLeft:
       return true;  // numbers only
     case Body::NONE:
       break;

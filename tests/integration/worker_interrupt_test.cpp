@@ -3,6 +3,8 @@
 
 #include <atomic>
 #include <csignal>
+#include <fstream>
+#include <iterator>
 #include <string>
 #include <thread>
 #include <vector>
@@ -123,6 +125,47 @@ TEST_CASE("code that cannot be interrupted is said so, and killed when asked") {
     CHECK(kind_of(future) == FailureKind::kernel_died);
     eventually([&] { return !exists(pid); }, "the process is gone");
   });
+}
+
+namespace {
+
+/// Lua that starts a child in the background, whose number it puts into the global `child`.
+constexpr const char* kBackgroundChild =
+    "pipe = io.popen('echo $$; exec sleep 1000'); child = pipe:read('n')";
+
+/// A zombie does not run.
+bool runs(pid_t pid) {
+  std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
+  const std::string text{std::istreambuf_iterator<char>(file), {}};
+  const auto end_of_name = text.rfind(')');
+  return end_of_name != std::string::npos && text.at(end_of_name + 2) != 'Z';
+}
+
+}  // namespace
+
+TEST_CASE("P10: an interrupt spares what an earlier request left running, and ends its own child") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start();
+    w.remote_eval_wait(kBackgroundChild);
+    const auto child = w.remote_eval_fetch<int>("child");
+    const auto future = start_running(w, "print(1) os.execute('sleep 1000')");
+    CHECK(w.interrupt({.timeout = kGenerous}) == InterruptOutcome::interrupted);
+    CHECK(kind_of(future) == FailureKind::interrupted);
+    CHECK(runs(child));
+  });
+}
+
+TEST_CASE("P10: an interrupt spares a child that started just before the request did") {
+  const Broker broker = Broker::embedded();
+  for (int i = 0; i < 5; ++i) {
+    Worker w = broker.start();
+    // Back to back: both begin within what the start times of processes can tell apart.
+    w.remote_do(kBackgroundChild);
+    const auto future = start_running(w, "print(child) os.execute('sleep 1000')");
+    CHECK(w.interrupt({.timeout = kGenerous}) == InterruptOutcome::interrupted);
+    CHECK(kind_of(future) == FailureKind::interrupted);
+    REQUIRE(runs(w.remote_eval_fetch<int>("child")));
+  }
 }
 
 TEST_CASE("signals that a host handles do not disturb its waiting threads") {

@@ -7,6 +7,7 @@
 #include <thread>
 
 #include "broker_fixture.hpp"
+#include "unreadable.hpp"
 
 using namespace oast;
 using namespace oast::test;
@@ -39,6 +40,42 @@ void check_served(wire::Connection& host) {
   CHECK(answer.packet.root().id() == 99);
   CHECK(answer.packet.root().body_as_Specs() != nullptr);
 }
+
+/// A kernel in the test's hands: its process only passes the launch details on.
+class RawKernel {
+ public:
+  RawKernel(BrokerFixture& f, wire::Connection& owner) {
+    wire::StartT start;
+    start.spec = kSpec;
+    start.cwd = f.scratch.path();
+    send(owner.control, PeerId{}, 1, start);
+    wire::HelloT message = hello(launch_token(f.scratch.path() / "launch"));
+    message.role = wire::Role::kernel;
+    connection = wire::dial(f.context, f.broker.control_endpoint(), f.broker.data_endpoint(),
+                            message, kPatience);
+    REQUIRE(next_answer(owner.control).packet.root().body_as_Kernel() != nullptr);
+  }
+  static broker::KernelSpec spec() {
+    return test::spec(kSpec,
+                      {"/bin/sh", "-c", "head -n 1 > part && mv part launch && exec sleep 1000"});
+  }
+
+  std::optional<wire::Connection> connection;
+
+ private:
+  static constexpr const char* kSpec = "raw";
+
+  static std::string launch_token(const std::filesystem::path& launch) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!std::filesystem::exists(launch)) REQUIRE(std::chrono::steady_clock::now() < deadline);
+    std::string line;
+    std::getline(std::ifstream(launch), line);
+    const std::string key = R"("token":")";
+    // Not that of "host_token".
+    const auto begin = line.find("," + key) + key.size() + 1;
+    return line.substr(begin, line.find('"', begin) - begin);
+  }
+};
 
 }  // namespace
 
@@ -122,6 +159,39 @@ TEST_CASE("P5: nonsense costs its sender a Failure and nobody else anything") {
   CHECK(kind_of(next_answer(sender.control)) == oast::FailureKind::invalid);
   check_served(sender);
   check_served(bystander);
+}
+
+TEST_CASE("P1: a request that the broker cannot read ends with a Failure of its id") {
+  BrokerFixture f;
+  auto host = f.host();
+  send(host.data, PeerId{5}, 7, unreadable_eval());
+  const auto malformed = next(host.data);
+  CHECK(malformed.packet.root().id() == 7);
+  CHECK(kind_of(malformed) == oast::FailureKind::invalid);
+  auto packet = of_later_version(wire::pack(RequestId{8}, wire::EvalT{}));
+  REQUIRE(wire::send(host.data, PeerId{5}, packet));
+  const auto later = next(host.data);
+  CHECK(later.packet.root().id() == 8);
+  CHECK(kind_of(later) == oast::FailureKind::unimplemented);
+}
+
+TEST_CASE("P1: an answer of a kernel that the broker cannot read ends its request") {
+  BrokerFixture f({RawKernel::spec()});
+  auto host = f.host();
+  RawKernel kernel(f, host);
+  const PeerId id = kernel.connection->self;
+  send(host.data, id, 7, wire::EvalT{});
+  auto& data = kernel.connection->data;
+  const auto asked = next(data);
+  CHECK(asked.peer == host.self);
+  CHECK(asked.sequence == 1);
+  auto packet = of_later_version(wire::pack(RequestId{7}, wire::ResultT{}));
+  REQUIRE(wire::send(data, host.self, packet));
+  const auto answer = next(host.data);
+  CHECK(answer.packet.root().id() == 7);
+  CHECK(kind_of(answer) == oast::FailureKind::unimplemented);
+  send(host.data, id, 8, wire::CallT{});
+  CHECK(next(data).sequence == 2);
 }
 
 TEST_CASE("P5: a valid message with one byte changed is never the end of the broker") {

@@ -309,6 +309,9 @@ inline std::vector<Golden> golden_channels() {
   put.channel = 1;
   put.value = std::move(golden_arguments(7, "")[0]);
   cases.push_back(object("channel-put", 16, put));
+  put.back = true;
+  put.value = std::move(golden_arguments(7, "")[0]);
+  cases.push_back(object("channel-put-back", 16, put));
   wire::ChannelTakeT take;
   take.channel = 1;
   cases.push_back(object("channel-take", 17, take));
@@ -318,6 +321,9 @@ inline std::vector<Golden> golden_channels() {
   wire::ChannelCloseT close;
   close.channel = 1;
   cases.push_back(object("channel-close", 19, close));
+  wire::HostLeftT left;
+  left.host = 9;
+  cases.push_back(object("host-left", 0, left));
   return cases;
 }
 

@@ -6,6 +6,7 @@
 #include <vector>
 
 #include "kernel_hub.hpp"
+#include "unreadable.hpp"
 
 namespace oast::test {
 
@@ -59,6 +60,32 @@ TEST_CASE("P10: the outcome is told: signalled, cancelled, finished, or nothing 
   CHECK(hub.interrupt(4).state == State::cancelled);  // before it is sent
   CHECK(hub.run("echo fourth").failure().kind == FailureKind::interrupted);
   CHECK(hub.run("echo fifth").value() == Value("fifth"));
+}
+
+TEST_CASE("P10: requests that the kernel cannot read end, and shift no interrupt to another") {
+  KernelHub hub(kToy);
+  const RequestId later{1001};
+  hub.send_packet(of_later_version(wire::pack(later, wire::EvalT{})));
+  const auto unreadable = hub.send(unreadable_eval());
+  CHECK(hub.await(later).failure().kind == FailureKind::unimplemented);
+  CHECK(hub.await(unreadable).failure().kind == FailureKind::invalid);
+  const auto running = hub.eval("spin");
+  const auto queued = hub.eval("echo queued");
+  hub.until_running(running);
+  CHECK(hub.interrupt(2).state == State::finished);
+  CHECK(hub.interrupt(3).state == State::signalled);
+  CHECK(hub.await(running).failure().kind == FailureKind::interrupted);
+  CHECK(hub.await(queued).value() == Value("queued"));
+}
+
+TEST_CASE("P1: an answer to a request for input that the kernel cannot read is the end of input") {
+  KernelHub hub(kToy);
+  const auto reading = hub.eval("ask for ever");
+  static_cast<void>(hub.next(reading));
+  auto reply = wire::pack(reading, wire::InputReplyT{});
+  reply.buffers.resize(wire::Limits{}.buffer_count + 1);
+  hub.send_packet(std::move(reply));
+  CHECK(hub.await(reading).is_result());
 }
 
 TEST_CASE("P10: a parked channel operation and a queued completion can be ended") {

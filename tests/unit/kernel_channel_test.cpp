@@ -123,6 +123,27 @@ TEST_CASE("a channel is ready when it holds a value") {
   CHECK(Fixture::show(f.table.ready(id)) == "not_found");
 }
 
+TEST_CASE("what is put back is the next, also in a full channel and in one that is forgotten") {
+  Fixture f;
+  const auto id = f.table.make(1);
+  f.put(id, "b");
+  f.table.put_back(id, "a", f.logged("back a:"));
+  f.put(id, "c");
+  CHECK(f.logged_since() == Log{"put b: nil", "back a: nil"});
+  for (const char* name : {"t1", "t2", "t3"}) f.take(id, name);
+  CHECK(f.logged_since() == Log{"t1: a", "t2: b", "put c: nil", "t3: c"});
+  f.take(id, "t4");
+  f.table.put_back(id, "d", f.logged("back d:"));
+  CHECK(f.logged_since() == Log{"t4: d", "back d: nil"});
+  f.table.close(id);
+  f.table.put_back(id, "e", f.logged("back e:"));
+  f.take(id, "t5");
+  f.take(id, "t6");
+  CHECK(f.logged_since() == Log{"back e: nil", "t5: e", "t6: not_found"});
+  f.table.put_back(ChannelId{77}, "f", f.logged("back f:"));
+  CHECK(f.logged_since() == Log{"back f: not_found"});
+}
+
 TEST_CASE("a channel that never was is not found") {
   Fixture f;
   f.take(ChannelId{1}, "t");

@@ -79,7 +79,10 @@ class KernelHub {
     send_packet(wire::pack(id, body), host);
   }
   void send_packet(wire::Packet packet, PeerId host = kHost) {
-    transmit(data_, data_route_, host, packet);
+    const auto body = wire::read_head(packet).body;
+    const bool counted =
+        body == wire::Body::Eval || body == wire::Body::Call || body > wire::Body::MAX;
+    transmit(data_, data_route_, host, packet, counted ? ++dispatched_ : 0);
   }
   RequestId eval(const std::string& code, PeerId host = kHost,
                  wire::Reply reply = wire::Reply::value) {
@@ -343,9 +346,9 @@ class KernelHub {
   }
 
   static void transmit(zmq::socket_t& socket, const std::string& route, PeerId from,
-                       wire::Packet& packet) {
+                       wire::Packet& packet, std::uint64_t sequence = 0) {
     socket.send(zmq::buffer(route), zmq::send_flags::sndmore);
-    if (!wire::send(socket, from, packet)) throw std::runtime_error("cannot send");
+    if (!wire::send(socket, from, packet, sequence)) throw std::runtime_error("cannot send");
   }
 
   const std::string scratch_;
@@ -356,6 +359,7 @@ class KernelHub {
   std::string data_route_;
   std::deque<wire::Addressed> inbox_;
   std::uint64_t last_id_ = 0;
+  std::uint64_t dispatched_ = 0;  // as a broker counts
   wire::HelloT hello_;
   pid_t pid_ = -1;
   int stdin_ = -1;

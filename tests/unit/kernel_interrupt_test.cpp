@@ -26,7 +26,7 @@ void on_signal(int) {
 
 /// A gate whose engine is the thread that made it.
 struct Gate : InterruptGate {
-  Gate() : InterruptGate(::pthread_self(), SIGUSR2, [this] { ++children; }) {
+  Gate() : InterruptGate(::pthread_self(), SIGUSR2, [this](const RequestStart&) { ++children; }) {
     struct sigaction action {};
     action.sa_handler = on_signal;
     ::sigaction(SIGUSR2, &action, nullptr);

@@ -35,15 +35,15 @@ struct Recorder {
   Recorder() { buffer.begin({PeerId{1}, RequestId{1}}); }
 };
 
-wire::Addressed eval_of(PeerId host, std::uint64_t id) {
-  return {host, wire::pack(RequestId{id}, wire::EvalT{})};
+wire::Addressed eval_of(PeerId host, std::uint64_t id, std::uint64_t sequence) {
+  return {host, wire::pack(RequestId{id}, wire::EvalT{}), sequence};
 }
 wire::Addressed completion_of(PeerId host, std::uint64_t id) {
   return {host, wire::pack(RequestId{id}, wire::CompleteT{})};
 }
 
 struct Waiting {
-  InterruptGate gate{::pthread_self(), SIGUSR2, [] {}};
+  InterruptGate gate{::pthread_self(), SIGUSR2, [](const RequestStart&) {}};
   Intake intake{gate};
 };
 
@@ -209,18 +209,18 @@ TEST_CASE("a failure is sent whatever bytes and lengths it has") {
   CHECK(sent.traceback.at(0) == "line " + kBad);
 }
 
-TEST_CASE("the intake counts Evals and Calls from 1, gives in order, and begins what it gives") {
+TEST_CASE("the intake gives in order, and begins what it gives by its number") {
   Waiting w;
   CHECK_FALSE(w.intake.waiting());
   CHECK_FALSE(w.intake.next().has_value());
-  for (const std::uint64_t id : {11U, 12U}) w.intake.push(eval_of(PeerId{1}, id));
+  for (const std::uint64_t id : {11U, 12U}) w.intake.push(eval_of(PeerId{1}, id, id - 10));
   w.intake.push(completion_of(PeerId{1}, 13));
-  w.intake.push(eval_of(PeerId{1}, 14));
+  w.intake.push(eval_of(PeerId{1}, 14, 3));
   CHECK(w.intake.waiting());
   CHECK(w.intake.size() == 4);
   std::vector<std::uint64_t> sequences;
   for (int i = 0; i < 4; ++i) {
-    sequences.push_back(w.intake.next()->sequence);
+    sequences.push_back(w.intake.next()->sequence());
     CHECK(w.gate.running()->sequence == sequences.back());
     w.gate.end();
   }
@@ -231,7 +231,7 @@ TEST_CASE("the intake counts Evals and Calls from 1, gives in order, and begins 
 TEST_CASE("what is queued can be cancelled once, by number or by id, and never begins") {
   using State = wire::BreakState;
   Waiting w;
-  for (const std::uint64_t id : {11U, 12U, 13U}) w.intake.push(eval_of(PeerId{1}, id));
+  for (const std::uint64_t id : {11U, 12U, 13U}) w.intake.push(eval_of(PeerId{1}, id, id - 10));
   w.intake.push(completion_of(PeerId{2}, 11));
   const auto by_number = w.intake.stop(2);
   CHECK(by_number.state == State::cancelled);
@@ -254,14 +254,14 @@ TEST_CASE("P10: what is cancelled before it came is never taken in, and the next
   CHECK(w.intake.stop(1).state == State::cancelled);
   CHECK_FALSE(w.intake.stop(1).cancelled.has_value());
   CHECK(w.intake.push(completion_of(PeerId{1}, 9)) == Intake::Taken::queued);
-  CHECK(w.intake.push(eval_of(PeerId{1}, 10)) == Intake::Taken::cancelled);
+  CHECK(w.intake.push(eval_of(PeerId{1}, 10, 1)) == Intake::Taken::cancelled);
   CHECK(w.intake.stop(1).state == State::finished);
-  CHECK(w.intake.push(eval_of(PeerId{1}, 11)) == Intake::Taken::queued);
+  CHECK(w.intake.push(eval_of(PeerId{1}, 11, 2)) == Intake::Taken::queued);
 }
 
 TEST_CASE("nothing begins at a closed intake, and who waits is told") {
   Waiting w;
-  w.intake.push(eval_of(PeerId{1}, 1));
+  w.intake.push(eval_of(PeerId{1}, 1, 1));
   w.intake.close();
   CHECK(w.intake.waiting());
   CHECK_FALSE(w.intake.next().has_value());

@@ -455,8 +455,12 @@ OAST_API oast_status oast_channel_put_async(oast_channel* channel, oast_value va
                                             oast_release release, void* release_context,
                                             oast_future** future);
 OAST_API oast_status oast_channel_take_async(oast_channel* channel, oast_future** future);
-/* Block while the channel is full or empty, at most `timeout_ms` (-1: for ever); no value is lost
- * by OAST_TIMEOUT, and none is put. The future keeps the value taken. */
+/* Cancels a take of this channel whose value nobody will get: should it have one, or still get one,
+ * that goes back to the front of the channel. Does not block. */
+OAST_API oast_status oast_channel_abandon(oast_channel* channel, oast_future* take);
+/* Block while the channel is full or empty, at most `timeout_ms` (-1: for ever). OAST_TIMEOUT:
+ * nothing was put, or taken. A put then waits until its worker has said so; a take for a second,
+ * after which it is abandoned. The future keeps the value taken. */
 OAST_API oast_status oast_channel_put(oast_channel* channel, oast_value value, int64_t timeout_ms);
 OAST_API oast_status oast_channel_take(oast_channel* channel, int64_t timeout_ms,
                                        oast_future** future, oast_value* value);

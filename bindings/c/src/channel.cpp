@@ -7,24 +7,57 @@ using oast::c::need;
 
 namespace {
 
-/// Waits for a put or take, and takes it back when the time is over first.
-void finish(const std::shared_ptr<oast::detail::Pending>& pending, std::int64_t timeout_ms) {
-  bool in_time = false;
+/// For a worker that runs a moment is enough, whatever its code does.
+constexpr std::int64_t kAnswerMs = 1000;
+
+[[noreturn]] void time_is_over(std::int64_t timeout_ms) {
+  throw oast::Error(FailureKind::timeout,
+                    "the channel gave no answer for " + std::to_string(timeout_ms) + " ms");
+}
+
+/// Throws what a put or take that is ready ended with; that it was taken back is a timeout.
+void check(const oast::detail::Pending& pending, bool in_time, std::int64_t timeout_ms) {
   try {
-    in_time = oast::c::wait(*pending, timeout_ms);
-    if (!in_time) pending->cancel();
-    oast::c::wait(*pending, -1);
-  } catch (const oast::Error&) {  // the interrupt check's
-    pending->cancel();
-    throw;
-  }
-  try {
-    static_cast<void>(pending->value());
+    static_cast<void>(pending.value());
   } catch (const oast::Error& error) {
     if (in_time || error.kind() != FailureKind::interrupted) throw;
-    throw oast::Error(FailureKind::timeout,
-                      "the channel gave no answer for " + std::to_string(timeout_ms) + " ms");
+    time_is_over(timeout_ms);
   }
+}
+
+/// Waits for a put, and takes it back when the time is over first. Only its worker knows whether
+/// that came too late.
+void finish_put(oast::detail::Pending& put, std::int64_t timeout_ms) {
+  bool in_time = false;
+  try {
+    in_time = oast::c::wait(put, timeout_ms);
+    if (!in_time) put.cancel();
+    oast::c::wait(put, -1);
+  } catch (const oast::Error&) {  // the interrupt check's
+    put.cancel();
+    throw;
+  }
+  check(put, in_time, timeout_ms);
+}
+
+/// The same for a take, which goes back when its worker does not answer.
+void finish_take(const oast::RemoteChannel<>& channel, const oast::Future<oast::Value>& taken,
+                 std::int64_t timeout_ms) {
+  bool in_time = false;
+  bool answered = false;
+  try {
+    in_time = oast::c::wait(*taken.pending(), timeout_ms);
+    if (!in_time) taken.cancel();
+    answered = oast::c::wait(*taken.pending(), kAnswerMs);
+  } catch (const oast::Error&) {  // the interrupt check's
+    channel.abandon(taken);
+    throw;
+  }
+  if (!answered) {
+    channel.abandon(taken);
+    time_is_over(timeout_ms);
+  }
+  check(*taken.pending(), in_time, timeout_ms);
 }
 
 }  // namespace
@@ -70,7 +103,7 @@ oast_status oast_channel_take_async(oast_channel* channel, oast_future** future)
 oast_status oast_channel_put(oast_channel* channel, oast_value value, int64_t timeout_ms) {
   return guarded([&] {
     const auto put = need(channel, "the channel").channel.put_async(oast::from_c(value));
-    finish(put.pending(), timeout_ms);
+    finish_put(*put.pending(), timeout_ms);
   });
 }
 
@@ -78,10 +111,18 @@ oast_status oast_channel_take(oast_channel* channel, int64_t timeout_ms, oast_fu
                               oast_value* value) {
   return guarded([&] {
     oast_future*& room = need(future, "the room for the future");
-    const auto taken = need(channel, "the channel").channel.take_async();
-    finish(taken.pending(), timeout_ms);
+    const auto& from = need(channel, "the channel").channel;
+    const auto taken = from.take_async();
+    finish_take(from, taken, timeout_ms);
     oast::c::give(&room, taken.pending());
     static_cast<void>(oast_future_get(room, 0, value));
+  });
+}
+
+oast_status oast_channel_abandon(oast_channel* channel, oast_future* future) {
+  return guarded([&] {
+    const auto& pending = need(future, "the future").pending;
+    need(channel, "the channel").channel.abandon(oast::Future<oast::Value>(pending));
   });
 }
 

@@ -119,8 +119,15 @@ void ControlLine::run_timers() {
 }
 
 void ControlLine::receive_all() {
-  while (auto message = wire::receive(socket_, wire::Limits{}, malformed_)) {
+  for (;;) {
+    std::optional<wire::Refused> refused;
+    auto message = wire::receive(socket_, wire::Limits{}, refused);
+    if (!message && !refused) return;
     heard_ = Clock::now();
+    if (refused) {
+      options_.on_refused(*refused);
+      continue;
+    }
     if (message->peer != PeerId{}) continue;  // only the broker speaks here
     if (const auto* ping = message->packet.root().body_as_Ping()) {
       pong(*ping);

@@ -31,6 +31,8 @@ class ControlLine {
     std::chrono::milliseconds silence{0};
     /// Gets every message but Ping.
     std::function<void(wire::Addressed&&)> on_message;
+    /// Gets what cannot be read.
+    std::function<void(const wire::Refused&)> on_refused;
     /// Called after something was sent, if given.
     std::function<void()> on_sent;
     /// Called once, after which nothing is sent or received.
@@ -74,7 +76,6 @@ class ControlLine {
   zmq::socket_t monitor_;  // says when the connection breaks; not open when that cannot happen
   const Options options_;
   Clock::time_point heard_ = Clock::now();
-  std::size_t malformed_ = 0;
   bool lost_ = false;
 
   const wire::WakeFd wake_;

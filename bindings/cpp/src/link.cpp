@@ -78,11 +78,13 @@ Link::Link(BrokerHome home, wire::Connection connection)
                {.silence = home_.embedded ? milliseconds(0)
                                           : connection.heartbeat * connection.heartbeat_misses,
                 .on_message = [this](wire::Addressed&& message) { on_control(std::move(message)); },
+                .on_refused = [this](const wire::Refused& refused) { refuse(refused); },
                 .on_sent = [this] { attend(); },
                 .on_lost = [this](const std::string& why) { on_lost(why); }}),
       data_(
           std::move(connection.data), wire::Limits{},
-          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_)) {}
+          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_),
+          [this](const wire::Refused& refused) { on_data_refused(refused); }) {}
 
 Link::~Link() = default;
 
@@ -238,6 +240,29 @@ void Link::on_data(wire::Addressed&& message) noexcept {
     on_input_request(message.peer, id, *asked);
   } else if (const auto request = requests_.take(id, message.peer)) {
     request->answer(std::move(message.packet), message.peer);
+  }
+}
+
+void Link::refuse(const wire::Refused& refused) {
+  const CallbackScope scope;
+  const auto request = requests_.take(refused.head.id, refused.peer);
+  if (!request) return;
+  request->abort(refused.failure("this host"));
+  data_.notify();
+}
+
+void Link::on_data_refused(const wire::Refused& refused) noexcept {
+  switch (refused.head.body) {
+    case wire::Body::Output:
+      try {
+        raise(refused.failure("this host"));
+      } catch (...) {
+        return requests_.spoil(refused.head.id, std::current_exception());
+      }
+    case wire::Body::InputRequest:
+      return data_.send(refused.peer, input_reply(refused.head.id, std::nullopt));
+    default:
+      return refuse(refused);
   }
 }
 

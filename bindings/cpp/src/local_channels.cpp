@@ -48,6 +48,21 @@ LocalChannels::Ticket LocalChannels::put(ChannelId channel, Value value, Answer 
   return ticket;
 }
 
+void LocalChannels::put_back(ChannelId channel, Value value, const Answer& answer) {
+  Dues dues;
+  {
+    const std::lock_guard lock(mutex_);
+    if (auto refusal = refuse(channel)) {
+      dues.push_back({answer, {{}, std::move(refusal)}});
+    } else {
+      channels_[channel].held.push_front(std::move(value));
+      dues.push_back({answer, {}});
+      settle(channels_[channel], dues);
+    }
+  }
+  run(dues);
+}
+
 LocalChannels::Ticket LocalChannels::take(ChannelId channel, Answer answer) {
   Dues dues;
   std::unique_lock lock(mutex_);

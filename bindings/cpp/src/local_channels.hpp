@@ -31,6 +31,8 @@ class LocalChannels {
 
   ChannelId make(std::size_t capacity);
   Ticket put(ChannelId channel, Value value, Answer answer);
+  /// With a value that a take got for nobody: it is the next, and there is always room.
+  void put_back(ChannelId channel, Value value, const Answer& answer);
   Ticket take(ChannelId channel, Answer answer);
   /// Does it hold a value? Throws Error(not_found) for an unknown channel and for one that is
   /// closed and empty.

@@ -234,6 +234,9 @@ Future<Value> LocalEngine::channel(Operation operation, ChannelId channel, Value
       case Operation::put:
         request->ticket = channels_.put(channel, std::move(value), answer);
         break;
+      case Operation::put_back:
+        channels_.put_back(channel, std::move(value), answer);
+        break;
       case Operation::take:
         request->ticket = channels_.take(channel, answer);
         break;

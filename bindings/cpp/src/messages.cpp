@@ -62,10 +62,10 @@ wire::Packet build(RequestId id, const Evaluator::Request& request, const EvalOp
   return write(writer_of_this_thread(), id, request, options);
 }
 
-wire::Packet build_put(RequestId id, ChannelId channel, const Value& value) {
+wire::Packet build_put(RequestId id, ChannelId channel, const Value& value, bool back) {
   wire::Writer& writer = writer_of_this_thread();
   const auto written = writer.value(value);
-  return writer.finish(id, wire::CreateChannelPut(writer.builder(), channel.value, written));
+  return writer.finish(id, wire::CreateChannelPut(writer.builder(), channel.value, written, back));
 }
 
 wire::StartT start_request(std::string_view spec, const StartOptions& options) {

@@ -16,7 +16,7 @@ namespace oast::detail {
 /// nests too deeply.
 wire::Packet build(RequestId id, const Evaluator::Request& request, const EvalOptions& options);
 /// A ChannelPut.
-wire::Packet build_put(RequestId id, ChannelId channel, const Value& value);
+wire::Packet build_put(RequestId id, ChannelId channel, const Value& value, bool back);
 
 wire::StartT start_request(std::string_view spec, const StartOptions& options);
 /// Of a kernel that nobody has a use for: quick enough not to be noticed in a program that ends.

@@ -33,7 +33,8 @@ class ChannelsOfKernel : public detail::ChannelHome {
     auto request = link_->ask_kernel(state_, [&](RequestId id) -> wire::Packet {
       switch (operation) {
         case Operation::put:
-          return detail::build_put(id, channel, value);
+        case Operation::put_back:
+          return detail::build_put(id, channel, value, operation == Operation::put_back);
         case Operation::take:
           return pack<wire::ChannelTakeT>(id, channel);
         case Operation::ready:

@@ -49,6 +49,14 @@ inline constexpr std::size_t kAlignment = 8;
 /// Moves the frame's bytes to an aligned place unless they are there already.
 void align(zmq::message_t& frame);
 
+/// What tells a message that cannot be read: whose it is and of what type.
+struct Head {
+  RequestId id;
+  Body body = Body::NONE;  ///< beyond Body::MAX: of a later version
+};
+/// Of a message that need not have passed `verify`. Empty when not even that can be read.
+Head read_head(const Packet& packet);
+
 /// What `verify` says of a message that is in order except that its body's number is unknown here.
 /// Its id may be read, so that it can be answered `unimplemented`.
 inline constexpr std::string_view kUnknownBody = "the body is of an unknown type";

@@ -1,7 +1,10 @@
 // Packets on sockets.
 #pragma once
 
+#include <cstdint>
 #include <optional>
+#include <string>
+#include <string_view>
 #include <vector>
 #include <zmq.hpp>
 
@@ -14,11 +17,25 @@ namespace oast::wire {
 struct Addressed {
   PeerId peer;  ///< to when sent, from when received; PeerId{0} is the broker, an empty frame
   Packet packet;
+  /// The number of an Eval or Call as a kernel receives it, see Break; else 0.
+  std::uint64_t sequence = 0;
 };
 
-/// Eight bytes, little-endian; PeerId{0} is an empty frame.
-zmq::message_t address_frame(PeerId peer);
-/// Nothing when the frame is no address.
+/// A message that came and cannot be read: of a later version, or malformed.
+struct Refused {
+  PeerId peer;
+  std::uint64_t sequence = 0;
+  Head head;
+  std::string_view why;  ///< as `verify` says it
+
+  /// What its sender is told: `unimplemented` or `invalid`. `receiver`: "the kernel".
+  oast::Failure failure(const std::string& receiver) const;
+};
+
+/// Eight bytes, little-endian, and eight more for a sequence that is not 0; an empty frame for
+/// PeerId{0}.
+zmq::message_t address_frame(PeerId peer, std::uint64_t sequence = 0);
+/// Nothing when the frame is no address of a peer or of the broker alone.
 std::optional<PeerId> read_address(const zmq::message_t& frame);
 
 /// One frame, which is moved out of. Returns false, and leaves it, when the socket cannot take it
@@ -36,10 +53,13 @@ std::optional<std::vector<zmq::message_t>> receive_frames(zmq::socket_ref socket
 /// Sends, the packet's frames being moved out of it. Returns false, and sends nothing, when the
 /// socket cannot take it now. Does not block. A message whose connection ends while it is being
 /// sent is lost like others in flight, and counts as sent.
-bool send(zmq::socket_ref socket, PeerId to, Packet& packet);
+bool send(zmq::socket_ref socket, PeerId to, Packet& packet, std::uint64_t sequence = 0);
 
-/// Receives at a DEALER. Nothing when none waits, or `malformed` counts up and it was dropped.
-/// The packet has passed `verify`.
+/// Receives at a DEALER. Nothing when none waits, or when what came cannot be read: `refused` says
+/// so, and is empty otherwise. The packet has passed `verify`.
+std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
+                                 std::optional<Refused>& refused);
+/// The same for who answers nothing: `malformed` counts what cannot be read.
 std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
                                  std::size_t& malformed);
 

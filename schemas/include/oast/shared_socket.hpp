@@ -25,13 +25,16 @@ class SharedSocket {
  public:
   using Clock = std::chrono::steady_clock;
   using Handler = std::function<void(Addressed&&)>;
+  using RefusedHandler = std::function<void(const Refused&)>;
   /// As poll(2).
   using Poll = std::function<int(std::span<pollfd>, int milliseconds)>;
 
   /// Takes over a connected DEALER whose handshake is done. `handler` runs on the holding thread,
   /// without locks, one message at a time, in order; it may call `send` and, nested, `wait`.
-  /// `poll`, if given, is what the holder sleeps in: it may do other work meanwhile.
-  SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll = {});
+  /// `poll`, if given, is what the holder sleeps in: it may do other work meanwhile. `refused`, if
+  /// given, is a handler of what cannot be read.
+  SharedSocket(zmq::socket_t socket, Limits limits, Handler handler, Poll poll = {},
+               RefusedHandler refused = {});
   ~SharedSocket();
   SharedSocket(const SharedSocket&) = delete;
   SharedSocket& operator=(const SharedSocket&) = delete;

@@ -20,7 +20,7 @@ namespace detail {
 /// Where channels live: what a worker lends its RemoteChannels. Thread-safe.
 class ChannelHome {
  public:
-  enum class Operation : unsigned char { put, take, ready, close };
+  enum class Operation : unsigned char { put, put_back, take, ready, close };
 
   ChannelHome() = default;
   virtual ~ChannelHome() = default;
@@ -30,6 +30,15 @@ class ChannelHome {
   /// Does not block. `value` is what is put.
   virtual Future<Value> channel(Operation operation, ChannelId channel, Value value) = 0;
 };
+
+/// Blocks until the take is ready or the time is over; then cancels it, and waits a moment for what
+/// came of that. False when nothing came. Whatever a take that is left so, also by the interrupt
+/// check, still gets is put back.
+bool await_take(const std::shared_ptr<ChannelHome>& home, ChannelId channel,
+                const std::shared_ptr<Pending>& take, std::optional<std::chrono::nanoseconds> time);
+/// See RemoteChannel::abandon.
+void abandon_take(const std::shared_ptr<ChannelHome>& home, ChannelId channel,
+                  const std::shared_ptr<Pending>& take);
 
 }  // namespace detail
 
@@ -48,8 +57,14 @@ class RemoteChannel {
   /// Blocks while the channel is full. Throws Error(not_found) when it is closed.
   void put(const T& value) const { put_async(value).get(); }
   /// Blocks while the channel is empty. Throws Error(not_found) when it is closed and empty.
-  T take() const { return take_async().take(); }
-  /// As take, but gives nothing when the time is over first. No value is lost.
+  T take() const {
+    Future<T> taken = take_async();
+    detail::await_take(home_, id_, taken.pending(), std::nullopt);
+    return taken.take();
+  }
+  /// As take, but gives nothing when the time is over first, and then has taken nothing. A worker
+  /// that does not answer, being stopped, is given a second more; what it may have given by then
+  /// goes back to the front of the channel when it arrives.
   std::optional<T> take_for(std::chrono::nanoseconds time) const;
   /// True when a take would not block. Blocks for the answer. Throws Error(not_found) when the
   /// channel is closed and empty.
@@ -62,6 +77,10 @@ class RemoteChannel {
     return Future<void>(ask(Operation::put, Value(value)));
   }
   Future<T> take_async() const { return Future<T>(ask(Operation::take, {})); }
+
+  /// Cancels a take of this channel whose value nobody will get: should it have one, or still get
+  /// one, that goes back to the front of the channel. Does not block.
+  void abandon(const Future<T>& taken) const { detail::abandon_take(home_, id_, taken.pending()); }
 
   /// `for (T value : channel)` takes until the channel is closed and empty. Every step blocks.
   class Iterator;
@@ -82,7 +101,7 @@ class RemoteChannel {
 template <class T>
 std::optional<T> RemoteChannel<T>::take_for(std::chrono::nanoseconds time) const {
   Future<T> taken = take_async();
-  if (!taken.wait_for(time)) taken.cancel();
+  if (!detail::await_take(home_, id_, taken.pending(), time)) return std::nullopt;
   try {
     return taken.take();
   } catch (const Error& error) {

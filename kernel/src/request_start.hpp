@@ -1,0 +1,36 @@
+// Which processes the running request started.
+#pragma once
+
+#include <sys/types.h>
+
+#include <cstdint>
+
+namespace oast::kernel {
+
+/// When a request began, as far as the start times of processes can tell.
+struct RequestStart {
+  std::uint64_t ticks = 0;  ///< of the clock that field 22 of /proc/PID/stat counts
+  /// Processes up to this one that started in the same tick belong to an earlier request; 0: none
+  /// does.
+  pid_t last_before = 0;
+};
+
+/// Takes down the start of each request. One thread; costs next to nothing while requests are
+/// shorter than starting a process takes.
+class RequestStarts {
+ public:
+  void begin();
+  void end();
+  const RequestStart& current() const { return current_; }
+
+ private:
+  RequestStart current_;
+  std::uint64_t began_ns_ = 0;
+  std::uint64_t ended_ns_ = 0;
+};
+
+/// SIGINT to every process that started since, in this process's own group. Nothing happens when
+/// the group is not this process's own.
+void interrupt_children(const RequestStart& since);
+
+}  // namespace oast::kernel
