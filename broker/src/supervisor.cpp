@@ -25,8 +25,8 @@ constexpr auto kRemembered = std::chrono::seconds(60);
 constexpr auto kLastData = std::chrono::milliseconds(500);
 constexpr auto kFloodedData = std::chrono::milliseconds(40);
 constexpr auto kKillAgain = std::chrono::seconds(1);
-constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(1000),
-                                           std::chrono::milliseconds(1000)};
+constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(2000),
+                                           std::chrono::milliseconds(500)};
 
 std::string signal_name(int signal) {
   const char* name = ::sigabbrev_np(signal);

@@ -152,8 +152,8 @@ OAST_KERNEL_API oast_status oast_request_inspection(oast_request* request, const
 OAST_KERNEL_API oast_status oast_request_completeness(oast_request* request,
                                                       oast_code_status status, oast_text indent);
 
-/* True from the moment that the running request (that of oast_kernel_next) was interrupted until it
- * is answered. Any thread, also in a signal handler; does not block. */
+/* How often the running request (that of oast_kernel_next) was interrupted, 0 again once it is
+ * answered. Any thread, also in a signal handler; does not block. */
 OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
 
 /* ---- Output and input ---- */

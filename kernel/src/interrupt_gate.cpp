@@ -32,7 +32,7 @@ void InterruptGate::end() {
     const std::lock_guard lock(mutex_);
     running_.reset();
     starts_.end();
-    signalled = interrupted_.exchange(false);
+    signalled = interrupted_.exchange(0) != 0;
   }
   // A signal that was sent is pending by now at the latest, and no system call returns before the
   // pending ones are delivered.
@@ -47,7 +47,7 @@ template <class Matches>
 std::optional<InterruptGate::Running> InterruptGate::interrupt_if(const Matches& matches) {
   const std::lock_guard lock(mutex_);
   if (!running_ || !matches(*running_)) return std::nullopt;
-  if (!interrupted_.exchange(true)) ++hits_;
+  if (interrupted_++ == 0) ++hits_;
   thread_signalled_ = children_signalled_ = Clock::now();
   signal_thread();
   signal_children_(starts_.current());
@@ -68,7 +68,7 @@ std::optional<InterruptGate::Running> InterruptGate::interrupt(Asker asker) {
 
 void InterruptGate::repeat(Clock::time_point now) {
   const std::lock_guard lock(mutex_);
-  if (!running_ || !interrupted_) return;
+  if (!running_ || interrupted_ == 0) return;
   if (now - thread_signalled_ >= kThreadAgain) {
     thread_signalled_ = now;
     signal_thread();

@@ -54,8 +54,8 @@ class InterruptGate {
   /// How many have been interrupted.
   std::uint64_t hits() const noexcept { return hits_; }
 
-  /// What runs was interrupted. Async-signal-safe.
-  bool interrupted() const noexcept { return interrupted_; }
+  /// How often what runs was interrupted. Async-signal-safe.
+  int interrupted() const noexcept { return interrupted_; }
 
  private:
   template <class Matches>
@@ -73,7 +73,7 @@ class InterruptGate {
   Clock::time_point children_signalled_;
   std::atomic<std::uint64_t> begun_ = 0;
   std::atomic<std::uint64_t> hits_ = 0;
-  std::atomic<bool> interrupted_ = false;  // changed under the mutex
+  std::atomic<int> interrupted_ = 0;  // changed under the mutex
 };
 
 }  // namespace oast::kernel

@@ -48,7 +48,7 @@ class KernelProcess {
   RuntimeServices& services() { return services_; }
   Shared& shared() { return shared_; }
   /// Async-signal-safe, thread-safe.
-  bool interrupted() const noexcept { return shared_.gate.interrupted(); }
+  int interrupted() const noexcept { return shared_.gate.interrupted(); }
 
   /// Begins the next request, which must be answered before the next call. Blocks; nothing when the
   /// kernel shall end.

@@ -27,7 +27,7 @@ class RuntimeServices final : public Services {
   void output_of(Asker owner, Stream stream, std::string_view text);
   void flush() override;
   std::optional<std::string> input(std::string_view prompt, bool password) override;
-  bool interrupted() const noexcept override { return shared_.gate.interrupted(); }
+  bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
   ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
   void put(ChannelId channel, Value value) override;
   std::optional<Value> take(ChannelId channel) override;

@@ -20,6 +20,8 @@ std::atomic<Engine*> the_engine = nullptr;
 std::atomic<const Capture*> the_capture = nullptr;
 std::atomic<Control*> the_control = nullptr;
 pthread_t engine_thread;
+/// Forked children have the handlers too, but neither threads nor output of ours.
+pid_t kernel_process = 0;
 std::array<struct sigaction, kCrashes.size()> before_crash;
 /// A stack overflow leaves no stack to run its handler on.
 std::array<char, std::size_t{64} * 1024> crash_stack;
@@ -31,7 +33,7 @@ void on_interrupt(int /*signal*/) {
   const InterruptGate* gate = the_gate;
   Engine* engine = the_engine;
   // Without the flag it is a signal that came late, or from a stranger.
-  if (engine != nullptr && gate->interrupted() &&
+  if (engine != nullptr && gate->interrupted() != 0 &&
       ::pthread_equal(::pthread_self(), engine_thread) != 0)
     engine->interrupt();
   errno = saved;
@@ -41,10 +43,11 @@ void on_crash(int signal, siginfo_t* info, void* /*context*/) {
   for (std::size_t i = 0; i < kCrashes.size(); ++i)
     if (kCrashes[i] == signal) ::sigaction(signal, &before_crash[i], nullptr);
   // Only the engine's thread: another may be the one that the rescue needs.
+  const bool ours = ::getpid() == kernel_process;
   Control* control = the_control;
-  if (control != nullptr && ::pthread_equal(::pthread_self(), engine_thread) != 0)
+  if (ours && control != nullptr && ::pthread_equal(::pthread_self(), engine_thread) != 0)
     control->rescue_output();
-  if (const Capture* capture = the_capture) {
+  if (const Capture* capture = the_capture; ours && capture != nullptr) {
     capture->rescue();
     capture->give_back();
   }
@@ -117,6 +120,7 @@ void keep_handlers(int interrupt) {
 void set_interrupted_engine(Engine* engine) { the_engine = engine; }
 
 void keep_last_words(const Capture& capture, Control* control) {
+  kernel_process = ::getpid();
   const bool first = the_capture.exchange(&capture) == nullptr;
   the_control = control;
   if (first) catch_crashes();

@@ -73,7 +73,8 @@ typedef struct oast_node {
   const oast_failure* failure;
 } oast_node;
 
-/* The most nodes are those of the most tables of a message, see PROTOCOL.md, Limits. */
+/* The most nodes are those of the most tables and packed items of a message, see PROTOCOL.md,
+ * Limits. */
 typedef struct oast_value {
   const oast_node* nodes;
   size_t count; /* of nodes; 0 is nil */

@@ -1,5 +1,9 @@
 // Values and failures, to and from their wire form.
 #include <algorithm>
+#include <bit>
+#include <cstring>
+#include <memory>
+#include <optional>
 #include <utility>
 
 #include "cut.hpp"
@@ -42,6 +46,39 @@ std::span<const std::string> innermost(std::span<const std::string> lines) {
     ++count;
   }
   return lines.last(count);
+}
+
+/// Shorter lists are no smaller or faster packed.
+constexpr std::size_t kPackedItems = 16;
+
+template <class Item>
+std::vector<std::byte> pack_as(const oast::Value::List& items) {
+  std::vector<std::byte> bytes(items.size() * sizeof(Item));
+  std::byte* at = bytes.data();
+  for (const auto& item : items) {
+    std::memcpy(at, std::get_if<Item>(&item.variant()), sizeof(Item));
+    at += sizeof(Item);
+  }
+  return bytes;
+}
+
+/// The element type of a list to be packed.
+std::optional<wire::DType> packed_type(const oast::Value::List& items) {
+  static_assert(sizeof(bool) == 1 && std::endian::native == std::endian::little);
+  if (items.size() < kPackedItems) return std::nullopt;
+  const std::size_t kind = items.front().variant().index();
+  const auto same = [kind](const auto& item) { return item.variant().index() == kind; };
+  if (!std::all_of(items.begin(), items.end(), same)) return std::nullopt;
+  switch (static_cast<ValueKind>(kind)) {
+    case ValueKind::boolean:
+      return wire::DType::bool8;
+    case ValueKind::int64:
+      return wire::DType::int64;
+    case ValueKind::float64:
+      return wire::DType::float64;
+    default:
+      return std::nullopt;
+  }
 }
 
 [[noreturn]] void refuse(const std::string& why) { throw Error(oast::FailureKind::invalid, why); }
@@ -147,9 +184,29 @@ class Writer::ValueWriter {
   }
 
   ValueOffset put(const oast::Value::List& v) {
+    if (const auto dtype = packed_type(v)) return put_packed(v, *dtype);
     const auto items = list(v, depth_ + 1, std::identity{});
     auto table = start(ValueKind::list);
     table.add_items(items);
+    return table.Finish();
+  }
+
+  ValueOffset put_packed(const oast::Value::List& v, wire::DType dtype) {
+    w_.packed_items_ += v.size();
+    if (w_.packed_items_ > w_.limits_.packed_items)
+      refuse("the value has more than " + std::to_string(w_.limits_.packed_items) +
+             " items in lists of numbers: send them as a tensor");
+    auto bytes = std::make_shared<std::vector<std::byte>>(
+        dtype == wire::DType::bool8   ? pack_as<bool>(v)
+        : dtype == wire::DType::int64 ? pack_as<std::int64_t>(v)
+                                      : pack_as<double>(v));
+    const std::span<const std::byte> view = *bytes;
+    // Half of the buffers are left to what can travel in nothing else.
+    const bool apart = w_.buffers_.size() < w_.limits_.buffer_count / 2;
+    const Data data = put_data(Buffer(std::move(bytes), view), apart);
+    auto table = start(ValueKind::packed);
+    table.add_dtype(dtype);
+    data.add_to(table);
     return table.Finish();
   }
 
@@ -209,8 +266,8 @@ class Writer::ValueWriter {
       table.add_buffer(buffer);
     }
   };
-  Data put_data(const Buffer& data) {
-    if (data.size() >= kInlineBytes) return {{}, w_.add_buffer(data)};
+  Data put_data(const Buffer& data, bool apart = true) {
+    if (apart && data.size() >= kInlineBytes) return {{}, w_.add_buffer(data)};
     w_.reserve(data.size());
     const auto* bytes = reinterpret_cast<const std::uint8_t*>(data.bytes().data());
     return {builder_.CreateVector(bytes, data.size()), -1};
@@ -316,6 +373,32 @@ std::string read_text(const wire::Value& value, std::span<const Buffer> buffers)
   return std::string(buffers[static_cast<std::size_t>(value.buffer())].view());
 }
 
+template <class Item>
+oast::Value::List unpack_as(std::span<const std::byte> bytes) {
+  oast::Value::List items;
+  items.reserve(bytes.size() / sizeof(Item));
+  for (; bytes.size() >= sizeof(Item); bytes = bytes.subspan(sizeof(Item))) {
+    Item item{};
+    std::memcpy(&item, bytes.data(), sizeof item);
+    items.emplace_back(item);
+  }
+  return items;
+}
+
+oast::Value::List read_packed(const wire::Value& value, std::span<const Buffer> buffers) {
+  std::span<const std::byte> bytes;
+  if (value.buffer() >= 0)
+    bytes = buffers[static_cast<std::size_t>(value.buffer())].bytes();
+  else if (const auto* inside = value.bytes())
+    bytes = std::as_bytes(std::span(inside->data(), inside->size()));
+  if (value.dtype() == wire::DType::int64) return unpack_as<std::int64_t>(bytes);
+  if (value.dtype() == wire::DType::float64) return unpack_as<double>(bytes);
+  oast::Value::List items;
+  items.reserve(bytes.size());
+  for (const std::byte item : bytes) items.emplace_back(item != std::byte{0});
+  return items;
+}
+
 Native read_native(const wire::Value& value, std::span<const Buffer> buffers) {
   Native native{std::string(text(value.text())), read_data(value, buffers)};
   if (const auto* items = value.items()) {
@@ -371,6 +454,8 @@ oast::Value read(const wire::Value* value, std::span<const Buffer> buffers) {
       return read(*value->failure());
     case ValueKind::native:
       return read_native(*value, buffers);
+    case ValueKind::packed:
+      return read_packed(*value, buffers);
   }
   return {};  // `verify` lets no other kind in
 }

@@ -8,6 +8,11 @@
 
 namespace oast::wire {
 
+/// Whether lists are packed with this element type.
+inline bool can_pack(DType dtype) {
+  return dtype == DType::bool8 || dtype == DType::int64 || dtype == DType::float64;
+}
+
 /// Walks a message that FlatBuffers found well-formed: checks every Value, every index of a buffer,
 /// and how large the message would be in memory.
 ///
@@ -19,8 +24,10 @@ class Walk {
  public:
   static constexpr std::size_t kUnfold = 4;
 
-  explicit Walk(const Packet& packet)
-      : buffers_(packet.buffers), budget_(kUnfold * packet.message.size()) {
+  explicit Walk(const Packet& packet, const Limits& limits)
+      : buffers_(packet.buffers),
+        budget_(kUnfold * packet.message.size()),
+        packed_budget_(limits.packed_items) {
     for (const auto& buffer : buffers_) text_budget_ += kUnfold * buffer.size();
   }
 
@@ -88,6 +95,7 @@ class Walk {
   bool content_of_kind(const Value& v);
   bool tensor(const Value& v);
   bool native(const Value& v);
+  bool packed(const Value& v);
   bool buffer_index(std::int32_t index) {
     if (index < 0 || static_cast<std::size_t>(index) < buffers_.size()) return true;
     return fail("the message refers to a buffer that it does not have");
@@ -135,6 +143,7 @@ class Walk {
   const std::vector<zmq::message_t>& buffers_;
   std::size_t budget_;
   std::size_t text_budget_ = 0;
+  std::size_t packed_budget_;
   std::string_view problem_;
 };
 
@@ -245,6 +254,8 @@ inline bool Walk::content_of_kind(const Value& v) {
       return v.failure() != nullptr || fail("an error has no failure");
     case ValueKind::native:
       return native(v);
+    case ValueKind::packed:
+      return packed(v);
   }
   return fail("a value is of an unknown kind");
 }
@@ -269,6 +280,19 @@ inline bool Walk::native(const Value& v) {
         return fail("native data has a buffer that is no bytes");
   }
   return buffer_index(v.buffer());
+}
+
+/// Readers make a value of each item.
+inline bool Walk::packed(const Value& v) {
+  if (!can_pack(v.dtype())) return fail("a packed list has an element type that no list has");
+  if (!buffer_index(v.buffer())) return false;
+  std::size_t bytes = v.bytes() == nullptr ? 0 : v.bytes()->size();
+  if (v.buffer() >= 0) bytes = buffer_of(v).size();
+  const std::size_t item = item_size(static_cast<oast::DType>(v.dtype()));
+  if (bytes % item != 0) return fail("a packed list ends within an item");
+  if (bytes / item > packed_budget_) return fail("the message has too many packed items");
+  packed_budget_ -= bytes / item;
+  return true;
 }
 
 }  // namespace oast::wire

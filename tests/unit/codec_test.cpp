@@ -140,6 +140,44 @@ TEST_CASE("a value that no receiver would take is refused where it is written") 
   CHECK(refusal(writer, Native{}) == "native data needs the name of its format");
 }
 
+TEST_CASE("a long list of one kind of numbers travels packed and stays a list of that kind") {
+  const std::vector<Value> numbers{true, std::int64_t{1} << 62, -0.5};
+  for (const Value& number : numbers) {
+    for (const std::size_t size : {15, 16, 511, 512, 5000}) {
+      CAPTURE(size);
+      auto packet = result(Value::List(size, number));
+      REQUIRE(wire::verify(packet) == std::nullopt);
+      const auto kind = packet.root().body_as_Result()->value()->kind();
+      CHECK((kind == wire::ValueKind::packed) == (size >= 16));
+      CHECK(read_result(packet) == Value(Value::List(size, number)));
+    }
+  }
+  for (const Value& other : {Value(1), Value(1.0), Value(false), Value()}) {
+    for (const Value& number : numbers) {
+      Value::List mixed(100, number);
+      mixed.back() = other;
+      auto packet = result(mixed);
+      CHECK(read_result(packet) == Value(mixed));
+    }
+  }
+}
+
+TEST_CASE("packed lists leave buffers to tensors") {
+  Value::List rows(3000, Value(Value::List(600, std::int64_t{1})));
+  rows.insert(rows.end(), 500, Value(tensor(DType::int8, {1})));
+  auto packet = result(rows);
+  REQUIRE(wire::verify(packet) == std::nullopt);
+  CHECK(packet.buffers.size() == 1012);
+  CHECK(read_result(packet) == Value(rows));
+}
+
+TEST_CASE("a list of four million integers can be sent") {
+  const Value::List many((4u << 20) + 1, std::int64_t{5});
+  auto packet = result(many);
+  CHECK(wire::verify(packet) == std::nullopt);
+  CHECK(packet.buffers.at(0).size() == 8 * many.size());
+}
+
 TEST_CASE("a writer keeps to the limits of its receiver") {
   const wire::Limits limits{
       .message_bytes = 1000, .buffer_count = 2, .total_bytes = 6000, .depth = 5, .tables = 20};
@@ -153,6 +191,9 @@ TEST_CASE("a writer keeps to the limits of its receiver") {
   Writer in_pieces({.buffer_bytes = 5000});
   CHECK(refusal(in_pieces, tensor(DType::int8, {5001})) ==
         "an array or a text of 5001 bytes is more than the 5000 that can be sent in one piece");
+  Writer short_lists({.packed_items = 99});
+  CHECK(refusal(short_lists, Value::List(100, true)) ==
+        "the value has more than 99 items in lists of numbers: send them as a tensor");
   CHECK(refusal(writer, nested_list(4)) == "the value nests too deep to be sent");
   CHECK(refusal(writer, Value::List(18)) == "the value has too many parts");
   CHECK(wire::verify(result(writer, Value::List(17)), limits) == std::nullopt);

@@ -358,6 +358,9 @@ inline std::vector<Golden> golden_values() {
   for (std::size_t i = 0; i < values.size(); ++i) cases.push_back(value(names.at(i), values[i]));
   cases.push_back(value("nested-list", nested_list(62)));
   cases.push_back(value("everything", every_kind()));
+  cases.push_back(value("packed-booleans", Value::List(16, true)));
+  cases.push_back(value("packed-integers", Value::List(16, std::int64_t{-7})));
+  cases.push_back(value("packed-floats-in-buffer", Value::List(512, 0.25)));
   cases.push_back(value("minus-zero", -0.0, kSameBits));
   cases.push_back(value("infinity", -INFINITY));
   cases.push_back(value("nan", std::nan("1"), kSameBits));

@@ -156,7 +156,7 @@ TEST_CASE("sizes beyond the limits are refused") {
 }
 
 TEST_CASE("a value's fields must be those of its kind") {
-  CHECK(verify(with_value([](auto& v) { v.add_kind(static_cast<ValueKind>(11)); })) ==
+  CHECK(verify(with_value([](auto& v) { v.add_kind(static_cast<ValueKind>(12)); })) ==
         "a value is of an unknown kind");
   CHECK(verify(with_value([](auto& v) {
           v.add_kind(ValueKind::boolean);
@@ -274,6 +274,32 @@ TEST_CASE("P5: strings that share a buffer do not multiply") {
   };
   CHECK(verify(strings(4)) == std::nullopt);
   CHECK(verify(strings(5)) == "the message refers to its buffers too often");
+}
+
+TEST_CASE("P5: a packed list holds whole items, not too many, of a type that lists have") {
+  const auto packed = [](wire::DType dtype, std::size_t bytes, std::size_t count = 1) {
+    const auto make = [=](FlatBufferBuilder& builder) {
+      wire::ValueBuilder value(builder);
+      value.add_kind(ValueKind::packed);
+      value.add_dtype(dtype);
+      value.add_buffer(0);
+      const std::vector<Offset<wire::Value>> same(count, value.Finish());
+      const auto items = builder.CreateVector(same);
+      wire::ValueBuilder list(builder);
+      list.add_kind(ValueKind::list);
+      list.add_items(items);
+      return list.Finish();
+    };
+    return raw_result(make, 1, bytes);
+  };
+  const wire::Limits limits{.packed_items = 100};
+  CHECK(verify(packed(wire::DType::int64, 800), limits) == std::nullopt);
+  CHECK(verify(packed(wire::DType::int64, 808), limits) == "the message has too many packed items");
+  CHECK(verify(packed(wire::DType::bool8, 50, 3), limits) ==
+        "the message has too many packed items");
+  CHECK(verify(packed(wire::DType::float64, 12)) == "a packed list ends within an item");
+  CHECK(verify(packed(wire::DType::float32, 8)) ==
+        "a packed list has an element type that no list has");
 }
 
 TEST_CASE("P5: lists that share their items do not multiply") {

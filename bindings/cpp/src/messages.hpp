@@ -19,8 +19,9 @@ wire::Packet build(RequestId id, const Evaluator::Request& request, const EvalOp
 wire::Packet build_put(RequestId id, ChannelId channel, const Value& value, bool back);
 
 wire::StartT start_request(std::string_view spec, const StartOptions& options);
-/// Of a kernel that nobody has a use for: quick enough not to be noticed in a program that ends.
-inline constexpr StopOptions kLastStop{std::chrono::milliseconds(500),
+/// Of a kernel that nobody has a use for. What it does at its end (atexit in Python) gets the time
+/// that the documents promise.
+inline constexpr StopOptions kLastStop{std::chrono::milliseconds(2000),
                                        std::chrono::milliseconds(500)};
 wire::StopT stop_request(KernelId kernel, const StopOptions& options);
 /// `request` none: whatever runs now; `host` none: the sender's.

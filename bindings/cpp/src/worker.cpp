@@ -15,7 +15,8 @@ namespace {
 
 using std::chrono::milliseconds;
 
-constexpr milliseconds kLastWait{2000};
+/// Longer than the ladder of kLastStop.
+constexpr milliseconds kLastWait{3000};
 
 Broker or_default(const std::optional<Broker>& broker) {
   return broker ? *broker : Broker::process_default();

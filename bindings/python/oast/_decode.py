@@ -5,7 +5,7 @@ from __future__ import annotations
 import ctypes
 import pickle
 import struct
-from typing import Any, Iterator, Optional, Tuple
+from typing import Any, List, Optional, Tuple
 
 from . import _library, _structures
 from ._nodes import (
@@ -36,18 +36,22 @@ class _Decoder:
     def __init__(self, memory: Memory, trust: bool) -> None:
         self._memory = memory
         self._trust = trust
-        self._nodes: Iterator[Tuple[Any, ...]] = iter(())
+        self._nodes = b""
+        self._at = 0  # of the next node, in nodes
 
     def decode(self, value: _structures.Value) -> Any:
         if not value.count:
             return None
-        self._nodes = NODE.iter_unpack(
-            _structures.bytes_at(value.nodes, value.count * NODE.size)
-        )
+        self._nodes = _structures.bytes_at(value.nodes, value.count * NODE.size)
+        self._at = 0
         return self._next()
 
+    def _take(self) -> Tuple[Any, ...]:
+        self._at += 1
+        return NODE.unpack_from(self._nodes, (self._at - 1) * NODE.size)
+
     def _next(self) -> Any:
-        kind, dtype, integer, real, data, size, count, shape, form, failure = next(self._nodes)
+        kind, dtype, integer, real, data, size, count, shape, form, failure = self._take()
         if kind == INT64:
             return integer
         if kind == FLOAT64:
@@ -55,7 +59,7 @@ class _Decoder:
         if kind == STRING:
             return _structures.bytes_at(data, size).decode()
         if kind == LIST:
-            return [self._next() for _ in range(count)]
+            return self._list(count)
         if kind == MAP:
             return dict([(_as_key(self._next()), self._next()) for _ in range(count)])
         if kind == NIL:
@@ -72,6 +76,24 @@ class _Decoder:
             view = _structures.FailureView.from_address(failure)
             return error_of(_library.read_failure(view))
         raise InvalidError(f"there is no kind {kind} of value")
+
+    def _list(self, count: int) -> List[Any]:
+        column = self._column(count) if count > 8 else None
+        return [self._next() for _ in range(count)] if column is None else column
+
+    def _column(self, count: int) -> Optional[List[Any]]:
+        """So many items at once when they are numbers of one kind; else nothing is taken."""
+        size = NODE.size
+        nodes = memoryview(self._nodes)[self._at * size : (self._at + count) * size]
+        kinds = set(nodes.cast("I")[:: size // 4].tolist())
+        kind = kinds.pop()
+        if kinds or kind not in (BOOL, INT64, FLOAT64):
+            return None
+        self._at += count
+        if kind == FLOAT64:
+            return nodes.cast("d")[2 :: size // 8].tolist()
+        numbers = nodes.cast("q")[1 :: size // 8].tolist()
+        return numbers if kind == INT64 else list(map(bool, numbers))
 
     def _view(self, data: int, size: int) -> Any:
         """Bytes that keep the memory of the future."""
@@ -94,7 +116,7 @@ class _Decoder:
     def _native(self, form: int, data: int, size: int, count: int) -> Any:
         views = []
         for _ in range(count):
-            node = next(self._nodes)
+            node = self._take()
             views.append(self._view(node[4], node[5]))
         name = ctypes.string_at(form).decode()
         if name != "pickle5":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import array
 import ctypes
 import pickle
 import struct
@@ -22,7 +23,8 @@ _LEAST, _MOST = -(1 << 63), (1 << 63) - 1  # of int64
 
 _LEND_FROM = 4096  # bytes; less is copied
 _DEEPEST = 64
-_MOST_ITEMS = 4_000_000  # of all lists and dicts together
+_MOST_ITEMS = 4_000_000  # of all dicts and lists together, but for lists of numbers of one type
+_COLUMN_FROM = 9  # items; for less, looking at their types takes longer than it saves
 _PICKLE = b"pickle5\0"
 
 
@@ -83,7 +85,7 @@ class Encoded:
 
     def __init__(self, values: Sequence[object], trust: bool) -> None:
         self._trust = trust
-        self._rows: List[List[Any]] = []
+        self._rows: List[Any] = []  # a list for a node that is not packed yet, a bytearray for many that are
         self._small: List[bytes] = []  # what is copied, one after the other
         self._small_size = 0
         self._small_of: List[Tuple[int, int, int]] = []  # row, column, offset
@@ -96,12 +98,13 @@ class Encoded:
         base = ctypes.cast(ctypes.c_char_p(blob), ctypes.c_void_p).value or 0
         for row, column, offset in self._small_of:
             self._rows[row][column] = base + offset
-        packed = bytearray(NODE.size * len(self._rows))
-        for at, node in enumerate(self._rows):
-            NODE.pack_into(packed, at * NODE.size, *node)
+        pack = NODE.pack
+        packed = bytearray().join(
+            [node if type(node) is bytearray else pack(*node) for node in self._rows]
+        )
         self._blob = blob
         self._packed = (ctypes.c_char * len(packed)).from_buffer(packed)
-        self.nodes = _structures.Value(ctypes.addressof(self._packed), len(self._rows))
+        self.nodes = _structures.Value(ctypes.addressof(self._packed), len(packed) // NODE.size)
 
     def _row(self, kind: int, integer: int = 0, real: float = 0.0, count: int = 0) -> List[Any]:
         row = [kind, 0, integer, real, 0, 0, count, 0, 0, 0]
@@ -169,16 +172,34 @@ class Encoded:
         self._items += items
         if self._items > _MOST_ITEMS:
             raise InvalidError(
-                f"the value has more than {_MOST_ITEMS:,} items, where what it refers to twice "
-                "counts twice; send numbers as an array, and other things in parts"
+                f"the value has more than {_MOST_ITEMS:,} items that are not in lists of numbers "
+                "of one type, where what it refers to twice counts twice; send it in parts"
             )
 
     def _list(self, value: Sequence[object]) -> None:
+        if len(value) >= _COLUMN_FROM and self._column(value):
+            return
         self._enter(len(value))
         self._row(LIST, count=len(value))
         for item in value:
             self._add(item)
         self._depth -= 1
+
+    def _column(self, value: Sequence[Any]) -> bool:
+        """Adds a list of ints, floats or bools all at once; false when it is not that."""
+        kinds = set(map(type, value))
+        kind, code, word = _COLUMNS.get(kinds.pop(), (NIL, "", 0))
+        if kinds or not code:
+            return False
+        try:
+            column = array.array(code, value)
+        except OverflowError:
+            return False
+        self._row(LIST, count=len(value))
+        nodes = bytearray(NODE.pack(kind, *[0] * 9) * len(value))
+        memoryview(nodes).cast(code)[word :: NODE.size // 8] = memoryview(column)
+        self._rows.append(nodes)
+        return True
 
     def _dict(self, value: Dict[object, object]) -> None:
         self._enter(2 * len(value))
@@ -296,6 +317,12 @@ def _not_portable(value: object) -> TypeError:
     )
 
 
+# Of lists of one type: the kind, and where in a node which number is, in words of 8 bytes.
+_COLUMNS: Dict[type, Tuple[int, str, int]] = {
+    bool: (BOOL, "q", 1),
+    int: (INT64, "q", 1),
+    float: (FLOAT64, "d", 2),
+}
 _ADD: Dict[type, Callable[[Encoded, Any], None]] = {
     type(None): Encoded._nil,
     bool: Encoded._bool,

@@ -240,8 +240,9 @@ class Evaluator:
         return running
 
     def close(self) -> None:
-        """Stops the worker, whatever runs in it, within two seconds, unless it was detached or only
-        attached to. It cannot be used afterwards. May be called again."""
+        """Stops the worker, whatever runs in it, unless it was detached or only attached to: asks it
+        to end, which gives functions of `atexit` two seconds, and then makes it. It cannot be used
+        afterwards. May be called again."""
         self._handle.close()
         self._sink.flush()
 

@@ -37,6 +37,27 @@ class Portable(LuaTest):
         self.assertEqual(self.back((1, 2)), [1, 2])
         self.assertEqual(self.w.remote_eval_fetch("return select('#', ...)", args=(None,) * 3), 3)
 
+    def test_long_lists_of_numbers_keep_their_types(self):
+        for number in (True, -(2**63), 0.5, -0.0):
+            for size in (8, 9, 16, 1000, 100_000):
+                got = self.back([number] * size)
+                self.assertEqual(got, [number] * size)
+                self.assertEqual(set(map(type, got)), {type(number)})
+        for other in (1, 1.0, None, False, "x", [1]):
+            for number in (True, 7, 7.5):
+                mixed = [number] * 50 + [other] + [number] * 50
+                got = self.back(mixed)
+                self.assertEqual(got, mixed)
+                self.assertEqual(list(map(type, got)), list(map(type, mixed)))
+        rows = [[float(i)] * 20 for i in range(2000)]
+        self.assertEqual(self.back(rows), rows)
+        with self.assertRaises(OverflowError):
+            self.back([1] * 20 + [2**63])
+
+    def test_four_million_ints_and_more_can_be_sent(self):
+        many = list(range(4_300_000))
+        self.assertEqual(self.back(many), many)
+
     def test_subclasses_are_what_they_are_built_on(self):
         class Colour(enum.IntEnum):
             RED = 3
@@ -64,7 +85,7 @@ class Portable(LuaTest):
         shared = [0]
         for _ in range(22):
             shared = [shared, shared]
-        for value in (shared, [0] * 4_000_001, dict.fromkeys(range(2_000_001))):
+        for value in (shared, [None] * 4_000_001, dict.fromkeys(range(2_000_001))):
             with self.assertRaises(ValueError) as caught:
                 _encode.Encoded((value,), False)
             self.assertIn("4,000,000", str(caught.exception))

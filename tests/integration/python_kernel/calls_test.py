@@ -132,6 +132,15 @@ class Asynchronous(KernelTest):
         self.eval("waiting.cancel()\nawait asyncio.sleep(0)")
         self.assertEqual(self.eval("1"), 1)
 
+    def test_await_works_after_code_has_closed_the_loop(self):
+        self.eval("import asyncio\nawait asyncio.sleep(0)")
+        self.eval("asyncio.get_event_loop().close()")
+        self.assertEqual(self.eval("await asyncio.sleep(0, 5)"), 5)
+        self.eval("t = asyncio.ensure_future(asyncio.sleep(60)); await asyncio.sleep(0)\n"
+                  "asyncio.get_running_loop().call_soon(asyncio.get_running_loop().stop)\nNone")
+        self.eval("asyncio.get_event_loop().close()")
+        self.assertEqual(self.eval("await asyncio.sleep(0, 6)"), 6)
+
     def test_asyncio_run_works_in_plain_code(self):
         self.assertEqual(self.eval("import asyncio\nasync def f(): return 5\nasyncio.run(f())"), 5)
         self.assertEqual(self.eval("await f()"), 5)

@@ -3,6 +3,7 @@
 import os
 import signal
 import tempfile
+import time
 import unittest
 
 from support import GENEROUS, Daemon, KernelTest, eventually
@@ -39,6 +40,24 @@ class Ending(KernelTest):
             self.eval(f"import atexit\natexit.register(lambda: open({path!r}, 'w').close())\nNone")
             self.assert_ends_by_itself()
             self.assertTrue(os.path.exists(path))
+
+    def test_a_closed_kernels_functions_of_atexit_get_two_seconds_and_no_more(self):
+        with tempfile.TemporaryDirectory() as place:
+            path = os.path.join(place, "ended")
+            worker = self.start()
+            worker.remote_eval_fetch("import atexit, time\n"
+                                     f"atexit.register(lambda: open({path!r}, 'w').close())\n"
+                                     "atexit.register(time.sleep, 1.5)\nNone")
+            worker.close()
+            self.assertTrue(os.path.exists(path))
+            worker = self.start()
+            worker.remote_eval_fetch("import atexit, time\natexit.register(time.sleep, 3600)\nNone")
+            info = worker.info()
+            began = time.monotonic()
+            worker.close()
+            self.assertLess(time.monotonic() - began, 10)
+            death = self.daemon.broker.find(info.id).death
+            self.assertEqual((death.cause, death.signal_name), ("stopped", "SIGTERM"))
 
     def test_threads_end_first_and_what_they_print_arrives(self):
         self.eval("import atexit, threading, time\n"

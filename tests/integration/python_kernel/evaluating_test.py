@@ -65,6 +65,21 @@ class Evaluating(KernelTest):
         failure = self.failure("x = 1\n\nf()")
         self.assertIn("    raise ValueError('old')", failure.traceback)
 
+    def test_sources_are_kept_up_to_16_mib(self):
+        self.eval("def old(): return 1 / 0")
+        for n in range(20):
+            self.eval(f"#{'x' * 2_000_000}\ndef new(): return {n} / 0")
+        kept = self.eval("import linecache\n[entry[0] for name, entry in linecache.cache.items() "
+                         "if name.startswith('<eval')]")
+        self.assertLess(sum(kept), 16 << 20)
+        self.assertGreater(sum(kept), 2_000_000)
+        self.assertIn("19 / 0", "\n".join(self.failure("new()").traceback))
+        failure = self.failure("old()")  # its lines are gone, and all else is there
+        self.assertEqual(failure.type, "ZeroDivisionError")
+        self.assertIn("in old", "\n".join(failure.traceback))
+        huge = self.failure(f"#{'x' * 20_000_000}\n7 / 0")  # the newest is kept whatever its size
+        self.assertIn("7 / 0", "\n".join(huge.traceback))
+
     def test_a_chain_of_errors_is_shown(self):
         text = "\n".join(self.failure("try:\n  1/0\nexcept Exception as e:\n"
                                       "  raise KeyError('k') from e").traceback)

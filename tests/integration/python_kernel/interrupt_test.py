@@ -91,6 +91,38 @@ class Interrupts(KernelTest):
         self.assertEqual(self.w.interrupt(), "interrupted")
         self.assertEqual(future.exception(20).kind, "interrupted")
 
+    def test_each_interrupt_of_one_request_is_raised(self):
+        for wait in ("time.sleep(60)", "await asyncio.sleep(60)"):
+            with self.subTest(wait):
+                future = self.start_in("import asyncio, time\ntry:\n    print('in'); " + wait +
+                                       "\nexcept (KeyboardInterrupt, asyncio.CancelledError):\n"
+                                       "    print('once more')\n" + wait)
+                self.assertEqual(self.w.interrupt(timeout=0.5), "not_interruptible")
+                eventually(lambda: "once more" in self.text, "it goes on")
+                self.assertEqual(self.w.interrupt(), "interrupted")
+                self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
+                self.outputs.clear()
+
+    def test_P10_forked_children_are_interrupted_and_then_again(self):
+        slow = ("import concurrent.futures, multiprocessing, os, time\n"
+                "def slow(n): os.write(1, b'in '); time.sleep(60)\n"
+                "pool = concurrent.futures.ProcessPoolExecutor(\n"
+                "    2, multiprocessing.get_context('fork'))\n")
+        for code in (slow + "with pool: list(pool.map(slow, [1, 2]))",
+                     slow + "try: list(pool.map(slow, [1, 2]))\n"
+                     "except KeyboardInterrupt: print('again'); time.sleep(60)"):
+            future = self.w.remote_eval(code)
+            eventually(lambda: self.text.count("in ") == 2, "both children work")
+            outcome = self.w.interrupt(timeout=3)
+            if "again" in code:
+                self.assertEqual(outcome, "not_interruptible")
+                eventually(lambda: "again" in self.text, "the code caught it")
+                outcome = self.w.interrupt(timeout=3)
+            self.assertEqual(outcome, "interrupted")
+            self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
+            self.assertEqual(self.eval("1 + 1"), 2)
+            self.outputs.clear()
+
     def test_a_keyboard_interrupt_of_the_codes_own_is_an_error(self):
         self.assertEqual(self.failure("raise KeyboardInterrupt").kind, "remote_exception")
 

@@ -63,6 +63,24 @@ class Output(KernelTest):
         self.assertEqual(self.of("stdout"), "child\nprocess\n")
         self.assertEqual(self.eval("1 + 1"), 2)
 
+    def test_a_forked_child_is_told_that_it_is_no_kernel(self):
+        self.eval("import multiprocessing\nfork = multiprocessing.get_context('fork')\n"
+                  "channel = RemoteChannel(2); channel.put(1)\n"
+                  "def tell(queue, use):\n"
+                  "    try: queue.put(repr(use()))\n"
+                  "    except BaseException as error: queue.put(repr(error))\n"
+                  "def in_child(use):\n"
+                  "    queue = fork.SimpleQueue()\n"
+                  "    p = fork.Process(target=tell, args=(queue, use)); p.start()\n"
+                  "    said = queue.get(); p.join(); return said")
+        for use in ("channel.put(2)", "channel.take()", "channel.ready()", "channel.close()",
+                    "list(channel)", "RemoteChannel(1)", "input()"):
+            said = self.eval(f"in_child(lambda: {use})")
+            self.assertTrue(said.startswith("RuntimeError(\"this process was forked"), (use, said))
+        self.assertEqual(self.eval("in_child(lambda: print('child'))"), "None")
+        eventually(lambda: self.of("stdout") == "child\n", "its output is captured")
+        self.assertEqual(self.eval("[channel.take(), channel.ready()]"), [1, False])
+
     def test_a_child_that_fails_says_so_on_stderr(self):
         self.assertEqual(self.eval("import os\npid = os.fork()\nif pid == 0: 1 / 0\n"
                                    "os.waitpid(pid, 0)[1] >> 8"), 1)

@@ -38,9 +38,10 @@ struct StartOptions {
 ///     auto n = w.remote_eval_fetch<int>("1 + 1");
 ///
 /// Movable, not copyable. Destroying a Worker that started its kernel stops the kernel, whatever
-/// runs in it, unless it was detached; that blocks for two seconds at most, and until a running
-/// output callback has returned. Thread-safe: many threads may use one Worker, but not while it is
-/// moved or destroyed. A moved-from Worker may only be destroyed or assigned to.
+/// runs in it, unless it was detached: it is asked to end, and two seconds later made to, so that
+/// this blocks for three seconds at most, and until a running output callback has returned.
+/// Thread-safe: many threads may use one Worker, but not while it is moved or destroyed. A
+/// moved-from Worker may only be destroyed or assigned to.
 class Worker : public Evaluator {
  public:
   /// Starts a kernel of `spec` and returns once it has registered; see Broker::start.

@@ -22,7 +22,7 @@ class RemoteChannel:
     """A bounded queue. Iterating takes until it is closed and empty. For any thread."""
 
     def __init__(self, capacity: int = 1) -> None:
-        if _kernel is None or _kernel.forked:
+        if _kernel is None:
             raise RuntimeError("channels live in a kernel, and this process is none")
         if capacity < 0:
             raise ValueError("a channel's capacity is 0 or more, not %d" % capacity)

@@ -95,11 +95,12 @@ class Decoder:
         count = self._words[at * NODE_WORDS + 5]
         first = self._at
         kinds = set(self._kinds[first:first + count]) if count > 8 else None
-        if kinds in ({INT64}, {FLOAT64}):
+        if kinds in ({INT64}, {FLOAT64}, {BOOL}):
             self._at = first + count
-            column, word = (self._ints, 1) if kinds == {INT64} else (self._reals, 2)
+            column, word = (self._reals, 2) if kinds == {FLOAT64} else (self._ints, 1)
             start = first * NODE_WORDS
-            return column[start + word:start + count * NODE_WORDS:NODE_WORDS].tolist()
+            items = column[start + word:start + count * NODE_WORDS:NODE_WORDS].tolist()
+            return list(map(bool, items)) if kinds == {BOOL} else items
         value = self.value
         return [value() for _ in range(count)]
 

@@ -193,12 +193,14 @@ class Encoder:
         self._open.discard(id(value))
 
     def _column(self, value: Any) -> bool:
-        """Writes many ints or floats at once; false when they are not that."""
+        """Writes many ints, floats or bools at once; false when they are not that."""
         from array import array
         kinds = set(map(type, value))
         try:
             if kinds == {int}:
                 self._write_column(_scalar(INT64, 0), 1, array("q", value))
+            elif kinds == {bool}:
+                self._write_column(_scalar(BOOL, 0), 1, array("q", value))
             elif kinds == {float}:
                 self._write_column(_real(FLOAT64, 0), 2, array("d", value))
             else:

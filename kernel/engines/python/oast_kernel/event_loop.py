@@ -18,10 +18,16 @@ class EventLoop:
         self._gate = gate
         self._loop = asyncio.new_event_loop()
 
+    def _open_loop(self) -> asyncio.AbstractEventLoop:
+        """The loop; a new one when code has closed it, which ended what went on in it."""
+        if self._loop.is_closed():
+            self._loop = asyncio.new_event_loop()
+        asyncio.set_event_loop(self._loop)
+        return self._loop
+
     def run(self, coroutine: Coroutine[Any, Any, Any]) -> Any:
         """The coroutine's value. An interrupt cancels it where it waits."""
-        loop, gate = self._loop, self._gate
-        asyncio.set_event_loop(loop)
+        loop, gate = self._open_loop(), self._gate
         main = loop.create_task(coroutine)
         gate.divert = _Diversion(loop, main, gate)
         try:
@@ -32,12 +38,15 @@ class EventLoop:
             raise
         finally:
             gate.divert = None
-            if not main.done():  # the interrupt hit something else that the loop ran
+            # The interrupt hit something else that the loop ran.
+            if not main.done() and not loop.is_closed():
                 main.cancel()
                 loop.run_until_complete(asyncio.wait([main]))
 
     def occupied(self) -> bool:
         """Whether there is something to go on with: tasks, timers, watched descriptors."""
+        if self._loop.is_closed():
+            return False
         if asyncio.all_tasks(self._loop):
             return True
         selector = getattr(self._loop, "_selector", None)
@@ -81,5 +90,6 @@ class _Diversion:
         return True
 
     def _cancel(self) -> None:
-        self._gate.raised = True
+        self._gate.note_raised()
+        self._orders = 0  # another interrupt counts anew
         self._main.cancel()

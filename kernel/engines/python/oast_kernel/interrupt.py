@@ -8,6 +8,7 @@ neither the kernel's own code nor a later request is hit.
 from __future__ import annotations
 
 import _signal as signal  # type: ignore[import]  # the module signal takes longer to import
+import os
 import sys
 
 TYPE_CHECKING = False
@@ -22,32 +23,41 @@ class Gate:
     def __init__(self, interrupted: Callable[[], int]) -> None:
         self._interrupted = interrupted
         self.opened = False
-        self.raised = False  # for the request that runs
+        self.raised = 0  # so many of the interrupts of the request that runs
         # While an event loop runs the user's code: interrupts in its stead, true if it did.
         self.divert: Optional[Callable[[], bool]] = None
         signal.signal(signal.SIGINT, self.handle)
         sys.unraisablehook = self._on_unraisable
+        os.register_at_fork(after_in_child=self._leave_to_child)
+
+    def _leave_to_child(self) -> None:
+        """A forked child is no kernel: SIGINT does there what it does in any Python."""
+        if signal.getsignal(signal.SIGINT) == self.handle:
+            signal.signal(signal.SIGINT, signal.default_int_handler)
 
     def ready(self) -> None:
         """Before each request: the handler is ours, whatever the last one did to it."""
-        self.raised = False
+        self.raised = 0
         if signal.getsignal(signal.SIGINT) != self.handle:
             signal.signal(signal.SIGINT, self.handle)
 
     def handle(self, _signal: int, _frame: Optional[FrameType]) -> None:
-        if not self.opened or self.raised or not self._interrupted():
+        if not self.opened or self._interrupted() <= self.raised:
             return
         if self.divert is not None and self.divert():
             return
         self.raise_now()
 
+    def note_raised(self) -> None:
+        self.raised = max(self._interrupted(), 1)
+
     def raise_now(self) -> None:
-        self.raised = True
+        self.note_raised()
         raise KeyboardInterrupt
 
     def _on_unraisable(self, problem: Any) -> None:
         """One that was raised where exceptions end (in __del__, say) shall be raised again."""
         if self.opened and problem.exc_type is KeyboardInterrupt:
-            self.raised = False
+            self.raised = 0
             return
         sys.__unraisablehook__(problem)

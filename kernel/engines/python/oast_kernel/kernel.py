@@ -37,15 +37,27 @@ class Request:
         self.source_name = _text(name, name_size)
 
 
+class _NoLibrary:
+    """The library in a forked child, which has none of its threads: what it did there would wait
+    for ever, or be told to nobody."""
+
+    def __getattr__(self, _name: str) -> Any:
+        raise RuntimeError(
+            "this process was forked from a kernel and is none: channels and input are "
+            "the kernel's own; a queue or pipe of multiprocessing reaches it from here")
+
+
 class Kernel:
     """Functions block and name their thread as their counterparts of oast_kernel.h do."""
 
     def __init__(self) -> None:
-        self._library = library.load()
+        self._library: Any = library.load()
         self._handle = ctypes.c_void_p()
         self._next = ctypes.c_void_p()
         self._next_query = ctypes.c_void_p()
         self._leases: List["_Lease"] = []
+        self._broker: Optional[Tuple[str, str]] = None
+        self._name = ""
         self.forked = False
 
     def connect(self) -> None:
@@ -55,21 +67,24 @@ class Kernel:
                                                    ctypes.byref(self._handle))
         if status != library.OK:
             raise OSError("cannot connect to the broker: " + self.error())
+        directory = self._library.oast_kernel_broker_directory(self._handle) or b""
+        token = self._library.oast_kernel_host_token(self._handle) or b""
+        self._broker = (os.fsdecode(directory), token.decode()) if directory and token else None
+        self._name = str(self._library.oast_kernel_name(self._handle).decode())
         os.register_at_fork(after_in_child=self._after_fork)
 
     def _after_fork(self) -> None:
         self.forked = True
+        self._library = _NoLibrary()
 
     def error(self) -> str:
         return (self._library.oast_kernel_error() or b"").decode("utf-8", "replace")
 
     def broker(self) -> Optional[Tuple[str, str]]:
-        directory = self._library.oast_kernel_broker_directory(self._handle) or b""
-        token = self._library.oast_kernel_host_token(self._handle) or b""
-        return (os.fsdecode(directory), token.decode()) if directory and token else None
+        return self._broker
 
     def name(self) -> str:
-        return str(self._library.oast_kernel_name(self._handle).decode())
+        return self._name
 
     def exit(self, code: int) -> None:
         self._library.oast_kernel_exit(self._handle, code)
@@ -180,7 +195,7 @@ class Kernel:
 
     def input(self, prompt: str, password: bool) -> Optional[str]:
         """A line of the host; nothing at its end of input. Raises KeyboardInterrupt."""
-        if threading.current_thread() is not threading.main_thread() or self.forked:
+        if not self.forked and threading.current_thread() is not threading.main_thread():
             raise RuntimeError("input comes from the host to the kernel's main thread only")
         line = Value()
         status = self._library.oast_kernel_input(self._handle, library.text(prompt), password,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import __future__
 import _ast as ast  # the module ast takes much longer to import
+import sys
 
 from . import late
 
@@ -18,7 +19,9 @@ for _name in __future__.all_feature_names:
     _FUTURE |= getattr(__future__, _name).compiler_flag
 COROUTINE = 0x80  # inspect.CO_COROUTINE
 _KEPT = 5000  # sources
+_KEPT_SIZE = 16 << 20  # bytes of theirs, unless the newest alone is larger
 _CACHED = 256  # compiled
+_CACHED_LENGTH = 65536  # characters of one
 
 
 class Program:
@@ -36,6 +39,7 @@ class Sources:
 
     def __init__(self) -> None:
         self._names: Dict[str, str] = {}  # text by name, the last used one last
+        self._size = 0  # bytes of the texts and their lines
         self._numbers: Dict[str, int] = {}
         self._programs: Dict[Tuple[str, str], Program] = {}
         self._flags = 0
@@ -53,6 +57,8 @@ class Sources:
         program = self._programs.get(key)
         if program is None:
             program = self._compile(code, self._remember(code, source_name))
+            if len(code) > _CACHED_LENGTH:
+                return program
             self._programs[key] = program
             if len(self._programs) > _CACHED:
                 del self._programs[next(iter(self._programs))]
@@ -84,15 +90,20 @@ class Sources:
             number = self._numbers.get(wanted, 1) + 1
             self._numbers[wanted] = number
             name = "<eval %d>" % number if not source_name else "%s (%d)" % (wanted, number)
-        self._names.pop(name, None)
+        self._size += _size(code) - _size(self._names.pop(name, None))
         self._names[name] = code
         lines = self._linecache.cache if self._linecache is not None else self._lines
         lines[name] = (len(code), None, code.splitlines(True), name)
-        if len(self._names) > _KEPT:
+        while len(self._names) > _KEPT or (self._size > _KEPT_SIZE and len(self._names) > 1):
             oldest = next(iter(self._names))
-            del self._names[oldest]
+            self._size -= _size(self._names.pop(oldest))
             lines.pop(oldest, None)
         return name
+
+
+def _size(code: Optional[str]) -> int:
+    """Bytes, about, of a text and its lines."""
+    return 0 if code is None else 2 * sys.getsizeof(code)
 
 
 def _future_flags(tree: ast.Module) -> int:
