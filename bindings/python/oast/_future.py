@@ -5,19 +5,21 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import ctypes
+import logging
 import math
 import threading
 import time
-from typing import Any, Callable, Generator, Optional
+from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
 from ._queue import queue
 from ._decode import Memory, decode
+from ._signals import Condition, Deferred, on_main_thread, tell
 from .errors import Error, Interrupted, TimeoutError
 
 _SLICE_MS = 50  # after which a thread looks for signals and cancellation
-_main_thread = threading.main_thread().ident
+_LOG = logging.getLogger("concurrent.futures")
 
 
 def wait_for(pointer: int, timeout: Optional[float], trust: bool) -> Any:
@@ -59,7 +61,7 @@ def _wait(
     """Blocks for the value, or until `over()`; false when the time is over first. Raises what it
     failed with."""
     deadline = None if timeout is None or timeout == math.inf else time.monotonic() + timeout
-    in_slices = over is not None or threading.get_ident() == _main_thread
+    in_slices = over is not None or on_main_thread()
     room = ctypes.byref(value)
     while True:
         left = _left_ms(deadline)
@@ -67,8 +69,13 @@ def _wait(
         status = lib.oast_future_get(pointer, wait_ms, room)
         if status == _library.OK:
             return True
-        if status != _library.TIMEOUT or lib.oast_future_ready(pointer):
+        if status != _library.TIMEOUT:
             raise _library.last_error()
+        if lib.oast_future_ready(pointer):
+            # The answer came when this slice was over already: only now its own status is given,
+            # which may be a timeout, too.
+            _library.check(lib.oast_future_get(pointer, 0, room))
+            return True
         if over is not None and over():
             return True
         if wait_ms == left:
@@ -85,13 +92,17 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
     """The answer to one request: a concurrent.futures.Future that can also be awaited.
 
     `cancel` cancels the request while it is queued and interrupts it while it runs. Callbacks run
-    on a thread that waits for the result, or on one of oast that all futures share.
+    on a thread that waits for the result, unless that is the main thread, or on one of oast that
+    all futures share. Whatever they raise, or printing raises, is told by sys.unraisablehook (an
+    Exception of a callback: by logging), and the future ends all the same.
     """
 
     def __init__(
         self, pointer: int, trust: bool, on_end: Optional[Callable[[], None]] = None
     ) -> None:
         super().__init__()
+        self._condition = Condition()
+        self._done_callbacks: List[Callable[[Future], object]]  # of the base class
         self._memory: Optional[Memory] = Memory(pointer)  # until it has ended
         self._ending = threading.Lock()
         self._trust = trust
@@ -139,12 +150,18 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
 
     def _end(self) -> None:
         """It is ready. May be called again."""
-        with self._ending:
-            memory, self._memory = self._memory, None
-        if memory is None:
-            return
+        with Deferred():
+            with self._ending:
+                memory, self._memory = self._memory, None
+            if memory is not None:
+                self._take_answer(memory)
+
+    def _take_answer(self, memory: Memory) -> None:
         if self._on_end is not None:
-            self._on_end()
+            try:
+                self._on_end()
+            except BaseException as caught:  # of printing: the result is there all the same
+                tell(caught)
         value, result = _structures.Value(), None
         error: Optional[BaseException] = None
         try:
@@ -159,3 +176,19 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
                 self.set_result(result)
         except concurrent.futures.InvalidStateError:
             pass  # it was cancelled
+
+    def _invoke_callbacks(self) -> None:
+        """Of the base class, for which only an Exception does not end the others."""
+        if self._done_callbacks and on_main_thread():  # where Ctrl-C would end them
+            quick.oast_queue_push(queue.ticket(self._call_back))
+        else:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _LOG.exception("exception calling callback for %r", self)
+            except BaseException as caught:
+                tell(caught)

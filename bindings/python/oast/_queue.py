@@ -11,6 +11,7 @@ from typing import Callable, Dict, Optional
 
 from . import _handles, _library
 from ._library import lib, quick
+from ._signals import tell
 
 _AT_ONCE = 256
 
@@ -54,7 +55,10 @@ class Queue:
                 lib.oast_queue_take(pointer, -1, tags, _AT_ONCE, ctypes.byref(count))
             )
             for tag in tags[: count.value]:
-                self._waiting.pop(tag)()  # no variable that keeps the last one
+                try:
+                    self._waiting.pop(tag)()  # no variable that keeps the last one
+                except BaseException as error:  # all futures need this thread
+                    tell(error)
 
     def _end(self) -> None:
         if self._pointer is not None and self._thread is not None:
