@@ -6,12 +6,15 @@ import ctypes
 import dataclasses
 import itertools
 import os
+import queue
 import sys
 import threading
+import time
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
-from . import _library, _structures
+from . import _handles, _library, _structures
 from ._library import lib
+from ._signals import tell
 
 STREAMS = ("stdout", "stderr", "display", "clear")
 
@@ -51,6 +54,7 @@ class Printer(Sink):
         self.name = ""  # known once it has started
         self._wanted = {"stdout": stdout, "stderr": stderr, "display": stdout, "clear": False}
         self._lock = threading.Lock()
+        self._queued = False  # something, since the last flush
         self._rest = {"stdout": "", "stderr": ""}  # of a line
 
     def _print(self, output: Output) -> None:
@@ -72,12 +76,94 @@ class Printer(Sink):
                 if rest:
                     self._rest[stream] = ""
                     self._write(stream, [rest])
+            queued, self._queued = self._queued, False
+        if queued:
+            _printing.flush()
 
     def _write(self, stream: str, lines: "list[str]") -> None:
         to = getattr(sys, stream)
         if lines and to is not None:
-            to.write("".join(f"From worker {self.name}: {line}\n" for line in lines))
-            to.flush()
+            self._queued = True
+            _printing.put(to, "".join(f"From worker {self.name}: {line}\n" for line in lines))
+
+
+_MOST_UNPRINTED = 1 << 24  # characters
+_PATIENCE = 0.5  # seconds without progress, after which a stream counts as stuck
+
+
+class _Printing:
+    """Writes to the host's streams on a thread of its own, in order, so that a stream that takes no
+    more keeps nobody from receiving answers. Waits of others for it end when it makes no progress;
+    then what exceeds the bound is dropped, and that is told. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self._thread: Optional[threading.Thread] = None
+        self._put = 0  # characters, of all time; so are the next two
+        self._written = 0
+        self._dropped = 0
+        self._stuck_at = -1  # what was written when it was found stuck
+        self._failed = False  # the last write, and that was told
+
+    def put(self, to: Any, text: str) -> None:
+        self._wait(lambda: self._put - self._written <= _MOST_UNPRINTED)
+        with self._lock:
+            if self._put - self._written > _MOST_UNPRINTED:
+                self._dropped += len(text)
+                return
+            self._put += len(text)
+            dropped, self._dropped = self._dropped, 0
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="oast-print", daemon=True)
+                self._thread.start()
+                _handles.at_exit(self.flush)
+        if dropped:
+            self._items.put((to, f"oast: {dropped} characters of output were not printed\n", 0))
+        self._items.put((to, text, len(text)))
+
+    def flush(self) -> None:
+        """Waits until all is written that was put before, or the stream is stuck."""
+        written = threading.Lock()
+        written.acquire()
+        self._items.put(written)
+        if not written.acquire(timeout=0 if self._stuck_at == self._written else _PATIENCE):
+            self._wait(lambda: not written.locked())
+
+    def _wait(self, there: Callable[[], bool]) -> None:
+        seen, since = -1, 0.0
+        while not there() and self._stuck_at != self._written:
+            if seen != self._written:
+                seen, since = self._written, time.monotonic()
+            elif time.monotonic() - since > _PATIENCE:
+                self._stuck_at = seen
+            time.sleep(0.002)
+
+    def _run(self) -> None:
+        while True:
+            item = self._items.get()
+            if not isinstance(item, tuple):
+                item.release()
+                continue
+            to, text, size = item
+            try:
+                to.write(text)
+                to.flush()
+                self._failed = False
+            except BaseException as error:  # closed, or it cannot encode that
+                if not self._failed:
+                    tell(error)
+                self._failed = True
+            self._written += size
+            del item, to
+
+    def forget(self) -> None:
+        """In a forked child: there is no such thread."""
+        self.__init__()  # type: ignore[misc]
+
+
+_printing = _Printing()
+os.register_at_fork(after_in_child=_printing.forget)
 
 
 _sinks: Dict[int, Sink] = {}
