@@ -13,8 +13,9 @@ from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
+from ._handles import Room
 from ._queue import queue
-from ._decode import Memory, decode
+from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
 from .errors import Error, Interrupted, TimeoutError
 
@@ -22,38 +23,38 @@ _SLICE_MS = 50  # after which a thread looks for signals and cancellation
 _LOG = logging.getLogger("concurrent.futures")
 
 
-def wait_for(pointer: int, timeout: Optional[float], trust: bool) -> Any:
-    """Blocks for the value, and frees the future. Cancels it when the time is over first, or when
+def wait_for(memory: Room, timeout: Optional[float], trust: bool) -> Any:
+    """Blocks for the value, cancels it when the time is over first, or when
     a signal handler of Python raises (Ctrl-C)."""
-    memory, value = Memory(pointer), _structures.Value()
+    value = _structures.Value()
     try:
-        if not _wait(pointer, timeout, value):
+        if not _wait(memory, timeout, value):
             raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
     except BaseException:
-        lib.oast_future_cancel(pointer)
+        lib.oast_future_cancel(memory)
         raise
     return decode(memory, value, trust)
 
 
-def wait_or_take_back(pointer: int, timeout: Optional[float], trust: bool) -> Any:
+def wait_or_take_back(memory: Room, timeout: Optional[float], trust: bool) -> Any:
     """The same, but when the time is over first, blocks for the answer to the cancellation, which
     may have come too late: so that no value is lost."""
-    memory, value = Memory(pointer), _structures.Value()
+    value = _structures.Value()
     try:
-        if not _wait(pointer, timeout, value):
-            lib.oast_future_cancel(pointer)
+        if not _wait(memory, timeout, value):
+            lib.oast_future_cancel(memory)
             try:
-                _wait(pointer, None, value)
+                _wait(memory, None, value)
             except Interrupted:
                 raise TimeoutError(f"the channel gave no answer for {timeout} s") from None
     except BaseException:
-        lib.oast_future_cancel(pointer)
+        lib.oast_future_cancel(memory)
         raise
     return decode(memory, value, trust)
 
 
 def _wait(
-    pointer: int,
+    memory: Room,
     timeout: Optional[float],
     value: _structures.Value,
     over: Optional[Callable[[], bool]] = None,
@@ -66,15 +67,15 @@ def _wait(
     while True:
         left = _left_ms(deadline)
         wait_ms = _SLICE_MS if in_slices and (left < 0 or left > _SLICE_MS) else left
-        status = lib.oast_future_get(pointer, wait_ms, room)
+        status = lib.oast_future_get(memory, wait_ms, room)
         if status == _library.OK:
             return True
         if status != _library.TIMEOUT:
             raise _library.last_error()
-        if lib.oast_future_ready(pointer):
+        if lib.oast_future_ready(memory):
             # The answer came when this slice was over already: only now its own status is given,
             # which may be a timeout, too.
-            _library.check(lib.oast_future_get(pointer, 0, room))
+            _library.check(lib.oast_future_get(memory, 0, room))
             return True
         if over is not None and over():
             return True
@@ -98,30 +99,32 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
     """
 
     def __init__(
-        self, pointer: int, trust: bool, on_end: Optional[Callable[[], None]] = None
+        self, memory: Room, trust: bool, on_end: Optional[Callable[[], None]] = None
     ) -> None:
         super().__init__()
         self._condition = Condition()
         self._done_callbacks: List[Callable[[Future], object]]  # of the base class
-        self._memory: Optional[Memory] = Memory(pointer)  # until it has ended
+        self._memory: Optional[Room] = memory  # until it has ended
         self._ending = threading.Lock()
         self._trust = trust
         self._on_end = on_end
-        ticket = queue.ticket(self._end)
-        _library.check(quick.oast_future_then(pointer, lib.queue_push, ticket))
+        with Deferred():  # which leaves no ticket behind that nobody pushes
+            ticket = queue.ticket(self._end)
+            _library.check(quick.oast_future_then(memory, lib.queue_push, ticket))
 
     def cancel(self) -> bool:
         """Does not block: the worker ends the request as soon as it can."""
-        with self._ending:
-            first = not self.cancelled()
-            if not super().cancel():
-                return False
-            if first:
-                self.set_running_or_notify_cancel()
-        memory = self._memory
-        if memory is not None:
-            lib.oast_future_cancel(memory.pointer)
-        return True
+        with Deferred():
+            with self._ending:
+                first = not self.cancelled()
+                if not super().cancel():
+                    return False
+                if first:
+                    self.set_running_or_notify_cancel()
+                memory = self._memory
+            if memory is not None:
+                lib.oast_future_cancel(memory)
+            return True
 
     def result(self, timeout: Optional[float] = None) -> Any:
         return super().result(self._wait_here(timeout))
@@ -141,7 +144,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         if memory is None or self.done():
             return timeout
         try:
-            if not _wait(memory.pointer, timeout, _structures.Value(), self.done):
+            if not _wait(memory, timeout, _structures.Value(), self.done):
                 raise concurrent.futures.TimeoutError()
         except Error:
             pass  # it has ended, with that
@@ -156,7 +159,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
             if memory is not None:
                 self._take_answer(memory)
 
-    def _take_answer(self, memory: Memory) -> None:
+    def _take_answer(self, memory: Room) -> None:
         if self._on_end is not None:
             try:
                 self._on_end()
@@ -165,7 +168,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         value, result = _structures.Value(), None
         error: Optional[BaseException] = None
         try:
-            _library.check(quick.oast_future_get(memory.pointer, 0, ctypes.byref(value)))
+            _library.check(quick.oast_future_get(memory, 0, ctypes.byref(value)))
             result = decode(memory, value, self._trust)
         except BaseException as caught:  # of decoding, whatever it is
             error = caught

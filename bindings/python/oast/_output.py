@@ -10,6 +10,7 @@ import queue
 import sys
 import threading
 import time
+import weakref
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from . import _handles, _library, _structures
@@ -166,7 +167,8 @@ _printing = _Printing()
 os.register_at_fork(after_in_child=_printing.forget)
 
 
-_sinks: Dict[int, Sink] = {}
+_sinks: "Dict[int, weakref.ref[Sink]]" = {}
+_SWEEP = 256  # connections; then those of sinks that are gone are forgotten
 _numbers = itertools.count(1)
 
 
@@ -186,14 +188,19 @@ def _read(view: _structures.OutputView) -> Output:
     )
 
 
+def _sink(number: int) -> Optional[Sink]:
+    ref = _sinks.get(number)
+    return None if ref is None else ref()
+
+
 def _on_output(number: int, view: Any) -> None:
-    sink = _sinks.get(number)
+    sink = _sink(number)
     if sink is not None and sink.on_output is not None:
         sink.on_output(_read(view.contents))
 
 
 def _on_input(number: int, prompt: _structures.Text, password: int, line: int) -> None:
-    sink = _sinks.get(number)
+    sink = _sink(number)
     if sink is None or sink.on_input is None:
         return
     answer = sink.on_input(str(prompt), bool(password))
@@ -208,20 +215,19 @@ _OUTPUT_ADDRESS = ctypes.cast(_ON_OUTPUT, ctypes.c_void_p).value
 _INPUT_ADDRESS = ctypes.cast(_ON_INPUT, ctypes.c_void_p).value
 
 
-def connect(sink: Sink) -> "tuple[int, _structures.Callbacks]":
-    """Callbacks that reach the sink until `disconnect` of the number. Late ones reach nobody."""
+def connect(sink: Sink) -> _structures.Callbacks:
+    """Callbacks that reach the sink as long as somebody keeps it. Late ones reach nobody."""
     number = next(_numbers)
-    _sinks[number] = sink
+    _sinks[number] = weakref.ref(sink)
+    if number % _SWEEP == 0:
+        for old in [old for old, ref in list(_sinks.items()) if ref() is None]:
+            _sinks.pop(old, None)
     callbacks = _structures.Callbacks(context=number)
     if sink.on_output is not None:
         callbacks.on_output = _OUTPUT_ADDRESS
     if sink.on_input is not None:
         callbacks.on_input = _INPUT_ADDRESS
-    return number, callbacks
-
-
-def disconnect(number: int) -> None:
-    _sinks.pop(number, None)
+    return callbacks
 
 
 os.register_at_fork(after_in_child=_sinks.clear)

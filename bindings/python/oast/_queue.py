@@ -11,7 +11,7 @@ from typing import Callable, Dict, Optional
 
 from . import _handles, _library
 from ._library import lib, quick
-from ._signals import tell
+from ._signals import Deferred, tell
 
 _AT_ONCE = 256
 
@@ -29,7 +29,8 @@ class Queue:
     def ticket(self, action: Callable[[], None]) -> int:
         """For oast_queue_push, which has `action` done on the queue's thread, once."""
         if self._pointer is None:
-            self._start()
+            with Deferred():
+                self._start()
         tag = next(self._tags)
         self._waiting[tag] = action
         ticket: int = quick.oast_queue_ticket(self._pointer, tag)
