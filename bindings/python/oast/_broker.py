@@ -92,16 +92,18 @@ def _read_spec(view: _structures.SpecView) -> SpecInfo:
 class Watch:
     """News of kernels until closed, with `with` or by losing the last reference."""
 
-    def __init__(self, broker: ctypes.c_void_p, callback: "Callable[[str, KernelInfo], None]") -> None:
+    def __init__(
+        self, broker: ctypes.c_void_p, callback: "Callable[[str, KernelInfo], None]"
+    ) -> None:
         def on_event(_context: object, change: int, view: Any) -> None:
             callback(CHANGES[change], read_kernel(view.contents))
 
         self._callback = _structures.ON_EVENT(on_event)
-        self._handle = Handle(
-            "oast_watch_free", "watch", lib.oast_broker_watch, broker, self._callback, None
-        )
         # The library calls it until it is freed, which may be after this object has gone.
-        self._handle.callback = self._callback  # type: ignore[attr-defined]
+        self._handle = Handle(
+            "oast_watch_free", "watch", lib.oast_broker_watch, broker, self._callback, None,
+            kept=self._callback,
+        )
 
     def close(self) -> None:
         """Blocks until a running callback has returned, except when called by it."""
@@ -152,10 +154,10 @@ class Broker:
     def list(self) -> List[KernelInfo]:
         """Every kernel that lives, and those that died in the last minute."""
         views, count = ctypes.POINTER(_structures.KernelView)(), ctypes.c_size_t()
-        with self._handle as broker:
-            _library.check(
-                lib.oast_broker_list(broker, ctypes.byref(views), ctypes.byref(count))
-            )
+        broker = self._handle.use()
+        _library.check(
+            lib.oast_broker_list(broker, ctypes.byref(views), ctypes.byref(count))
+        )
         return [read_kernel(views[i]) for i in range(count.value)]
 
     def find(self, kernel: "Kernel") -> KernelInfo:
@@ -163,18 +165,18 @@ class Broker:
         NotFoundError."""
         name = kernel if isinstance(kernel, str) else str(self._id(kernel))
         view = ctypes.POINTER(_structures.KernelView)()
-        with self._handle as broker:
-            _library.check(
-                lib.oast_broker_find(broker, _library.utf8(name), ctypes.byref(view))
-            )
+        broker = self._handle.use()
+        _library.check(
+            lib.oast_broker_find(broker, _library.utf8(name), ctypes.byref(view))
+        )
         return read_kernel(view.contents)
 
     def specs(self) -> List[SpecInfo]:
         views, count = ctypes.POINTER(_structures.SpecView)(), ctypes.c_size_t()
-        with self._handle as broker:
-            _library.check(
-                lib.oast_broker_specs(broker, ctypes.byref(views), ctypes.byref(count))
-            )
+        broker = self._handle.use()
+        _library.check(
+            lib.oast_broker_specs(broker, ctypes.byref(views), ctypes.byref(count))
+        )
         return [_read_spec(views[i]) for i in range(count.value)]
 
     def interrupt(
@@ -197,17 +199,17 @@ class Broker:
         )
         outcome = ctypes.c_uint32()
         number = self._id(kernel)
-        with self._handle as broker:
-            _library.check(
-                lib.oast_broker_interrupt(
-                    broker,
-                    number,
-                    request or 0,
-                    host or 0,
-                    ctypes.byref(options),
-                    ctypes.byref(outcome),
-                )
+        broker = self._handle.use()
+        _library.check(
+            lib.oast_broker_interrupt(
+                broker,
+                number,
+                request or 0,
+                host or 0,
+                ctypes.byref(options),
+                ctypes.byref(outcome),
             )
+        )
         return OUTCOMES[outcome.value]
 
     def stop(
@@ -219,38 +221,38 @@ class Broker:
         options = stop_options(exit_timeout, term_timeout)
         death = ctypes.POINTER(_structures.DeathView)()
         number = self._id(kernel)
-        with self._handle as broker:
-            _library.check(
-                lib.oast_broker_stop(
-                    broker, number, ctypes.byref(options), ctypes.byref(death)
-                )
+        broker = self._handle.use()
+        _library.check(
+            lib.oast_broker_stop(
+                broker, number, ctypes.byref(options), ctypes.byref(death)
             )
+        )
         return _library.read_death(death)
 
     def kill(self, kernel: "Kernel") -> Optional[Death]:
         """SIGKILL to its whole process tree. Blocks until it is gone."""
         death = ctypes.POINTER(_structures.DeathView)()
         number = self._id(kernel)
-        with self._handle as broker:
-            _library.check(lib.oast_broker_kill(broker, number, ctypes.byref(death)))
+        broker = self._handle.use()
+        _library.check(lib.oast_broker_kill(broker, number, ctypes.byref(death)))
         return _library.read_death(death)
 
     def signal(self, kernel: "Kernel", signal: "int | signals.Signals") -> None:
         """Sends a signal to the kernel process."""
         number = self._id(kernel)
-        with self._handle as broker:
-            _library.check(lib.oast_broker_signal(broker, number, int(signal)))
+        broker = self._handle.use()
+        _library.check(lib.oast_broker_signal(broker, number, int(signal)))
 
     def watch(self, callback: "Callable[[str, KernelInfo], None]") -> Watch:
         """Calls it, on a thread of its own, with every heartbeat and change of state (CHANGES) of
         every kernel from now on."""
-        with self._handle as broker:
-            return Watch(broker, callback)
+        broker = self._handle.use()
+        return Watch(broker, callback)
 
     @property
     def directory(self) -> str:
-        with self._handle as broker:
-            directory: bytes = lib.oast_broker_directory(broker)
+        broker = self._handle.use()
+        directory: bytes = lib.oast_broker_directory(broker)
         return os.fsdecode(directory)
 
     @property
@@ -258,8 +260,8 @@ class Broker:
         """False once the broker was found gone."""
         if self._handle.closed:
             return False
-        with self._handle as broker:
-            return bool(lib.oast_broker_connected(broker))
+        broker = self._handle.use()
+        return bool(lib.oast_broker_connected(broker))
 
     def close(self) -> None:
         """Workers made from it keep the connection."""

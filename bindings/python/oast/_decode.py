@@ -8,32 +8,20 @@ import struct
 from typing import Any, List, Optional, Tuple
 
 from . import _library, _structures
+from ._handles import Room
 from ._nodes import (
     BOOL, BYTES, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP, NATIVE, NIL, NODE, STRING, TENSOR,
 )
 from .errors import InvalidError, NativeValueError, error_of
 
 
-class Memory:
-    """Owns a future of the library, and with it the memory of its value: frees it when nobody looks
-    at it any more."""
-
-    __slots__ = ("pointer",)
-
-    def __init__(self, pointer: int) -> None:
-        self.pointer = pointer
-
-    def __del__(self) -> None:
-        _library.quick.oast_future_free(self.pointer)
-
-
-def decode(memory: Memory, value: _structures.Value, trust: bool) -> Any:
+def decode(memory: Room, value: _structures.Value, trust: bool) -> Any:
     """The value of a future, whose memory it may keep."""
     return _Decoder(memory, trust).decode(value)
 
 
 class _Decoder:
-    def __init__(self, memory: Memory, trust: bool) -> None:
+    def __init__(self, memory: Room, trust: bool) -> None:
         self._memory = memory
         self._trust = trust
         self._nodes = b""

@@ -10,8 +10,9 @@ from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, Type
 from . import _library, _output, _structures
 from ._functions import Function, resolve
 from ._future import Future, wait_for, wait_or_take_back
-from ._handles import Handle
-from ._library import lib, made, milliseconds, quick
+from ._handles import Answer, Handle, Room, answer
+from ._signals import Deferred
+from ._library import lib, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
 from ._queue import queue
 from ._encode import Encoded
@@ -72,8 +73,8 @@ class RemoteChannel:
         return Future(self._put(value), self._trust)
 
     def take_async(self) -> Future:
-        with self._handle as channel:
-            return Future(made(lib.oast_channel_take_async, channel), self._trust)
+        channel = self._handle.use()
+        return Future(answer(lib.oast_channel_take_async, channel), self._trust)
 
     def put(self, value: object, timeout: Optional[float] = None) -> None:
         """Blocks while the channel is full. Raises NotFoundError when it is closed; TimeoutError
@@ -83,21 +84,21 @@ class RemoteChannel:
     def take(self, timeout: Optional[float] = None) -> Any:
         """Blocks while the channel is empty. Raises NotFoundError when it is closed and empty;
         TimeoutError after `timeout` seconds, and then no value was lost."""
-        with self._handle as channel:
-            future = made(lib.oast_channel_take_async, channel)
+        channel = self._handle.use()
+        future = answer(lib.oast_channel_take_async, channel)
         return wait_or_take_back(future, timeout, self._trust)
 
     def is_ready(self) -> bool:
         """Whether a take would not block. Raises NotFoundError when it is closed and empty."""
         ready = ctypes.c_int()
-        with self._handle as channel:
-            _library.check(lib.oast_channel_ready(channel, ctypes.byref(ready)))
+        channel = self._handle.use()
+        _library.check(lib.oast_channel_ready(channel, ctypes.byref(ready)))
         return bool(ready.value)
 
     def close(self) -> None:
         """What it holds can still be taken."""
-        with self._handle as channel:
-            _library.check(lib.oast_channel_close(channel))
+        channel = self._handle.use()
+        _library.check(lib.oast_channel_close(channel))
 
     def __iter__(self) -> Iterator[Any]:
         """Takes until the channel is closed and empty."""
@@ -108,13 +109,12 @@ class RemoteChannel:
                 return
             yield value
 
-    def _put(self, value: object) -> int:
+    def _put(self, value: object) -> Room:
         encoded = Encoded((value,), self._trust)
-        release, ticket = _lend(encoded)
-        with self._handle as channel:
-            return made(
-                lib.oast_channel_put_async, channel, encoded.nodes, release, ticket
-            )
+        channel = self._handle.use()
+        with Deferred():  # from the ticket to who pushes it
+            release, ticket = _lend(encoded)
+            return answer(lib.oast_channel_put_async, channel, encoded.nodes, release, ticket)
 
 
 def _lend(encoded: Encoded) -> "tuple[Optional[int], Optional[int]]":
@@ -185,11 +185,11 @@ class Evaluator:
     def worker_channel(self, code: str, *, timeout: Optional[float] = None) -> RemoteChannel:
         """Evaluates code whose value is a channel. Blocks, at most `timeout` seconds."""
         data = code.encode()
-        with self._handle as worker:
-            channel = Handle(
-                "oast_channel_free", "channel", lib.oast_worker_channel, worker,
-                _library.text_of(data), milliseconds(timeout),
-            )
+        worker = self._handle.use()
+        channel = Handle(
+            "oast_channel_free", "channel", lib.oast_worker_channel, worker,
+            _library.text_of(data), milliseconds(timeout),
+        )
         return RemoteChannel(channel, self._trust)
 
     def with_options(self: E_, **options: Any) -> E_:
@@ -212,30 +212,30 @@ class Evaluator:
             escalate=int(escalate),
         )
         outcome = ctypes.c_uint32()
-        with self._handle as worker:
-            _library.check(
-                lib.oast_interrupt(worker, ctypes.byref(options), ctypes.byref(outcome))
-            )
+        worker = self._handle.use()
+        _library.check(
+            lib.oast_interrupt(worker, ctypes.byref(options), ctypes.byref(outcome))
+        )
         return OUTCOMES[outcome.value]
 
     def stop(self, exit_timeout: float = 15.0, term_timeout: float = 15.0) -> None:
         """Asks it to leave; after `exit_timeout` seconds sends SIGTERM, `term_timeout` later
         SIGKILL. Blocks until it is gone. May be called again."""
         options = stop_options(exit_timeout, term_timeout)
-        with self._handle as worker:
-            _library.check(lib.oast_stop(worker, ctypes.byref(options)))
+        worker = self._handle.use()
+        _library.check(lib.oast_stop(worker, ctypes.byref(options)))
 
     def kill(self) -> None:
         """SIGKILL to its whole process tree. Blocks until it is gone."""
-        with self._handle as worker:
-            _library.check(lib.oast_kill(worker))
+        worker = self._handle.use()
+        _library.check(lib.oast_kill(worker))
 
     def isrunning(self) -> bool:
         """False once it is dead, stopped or out of reach."""
         if self._handle.closed:
             return False
-        with self._handle as worker:
-            running = bool(lib.oast_isrunning(worker))
+        worker = self._handle.use()
+        running = bool(lib.oast_isrunning(worker))
         _library.raise_if_interrupted()
         return running
 
@@ -257,10 +257,10 @@ class Evaluator:
         evaluates, as the next two do."""
         data, at = _cut(code, cursor)
         found = ctypes.POINTER(_structures.CompletionsView)()
-        with self._handle as worker:
-            _library.check(
-                lib.oast_complete(worker, _library.text_of(data), at, ctypes.byref(found))
-            )
+        worker = self._handle.use()
+        _library.check(
+            lib.oast_complete(worker, _library.text_of(data), at, ctypes.byref(found))
+        )
         view = found.contents
         return Completions(
             [str(view.matches[i]) for i in range(view.count)],
@@ -272,22 +272,22 @@ class Evaluator:
         """What stands at code[cursor], as text for a person; None when nothing is known."""
         data, at = _cut(code, cursor)
         text = _structures.Text()
-        with self._handle as worker:
-            _library.check(
-                lib.oast_inspect(worker, _library.text_of(data), at, detail, ctypes.byref(text))
-            )
+        worker = self._handle.use()
+        _library.check(
+            lib.oast_inspect(worker, _library.text_of(data), at, detail, ctypes.byref(text))
+        )
         return str(text) if text.data else None
 
     def is_complete(self, code: str) -> Completeness:
         """Whether a frontend should evaluate the code or ask for another line."""
         data = code.encode()
         status, indent = ctypes.c_uint32(), _structures.Text()
-        with self._handle as worker:
-            _library.check(
-                lib.oast_is_complete(
-                    worker, _library.text_of(data), ctypes.byref(status), ctypes.byref(indent)
-                )
+        worker = self._handle.use()
+        _library.check(
+            lib.oast_is_complete(
+                worker, _library.text_of(data), ctypes.byref(status), ctypes.byref(indent)
             )
+        )
         return Completeness(CODE_STATUSES[status.value], str(indent))
 
     def _later(
@@ -299,11 +299,10 @@ class Evaluator:
         changes: Mapping[str, Any] = {},
     ) -> Future:
         options = dataclasses.replace(self._options, **changes) if changes else self._options
-        number, callbacks = _own_callbacks(options)
+        own, callbacks = _own_callbacks(options)
         pointer = self._ask(_library.VALUE, what, text, values, source_name, options, callbacks)
 
-        def on_end(sink: Sink = self._sink) -> None:
-            _output.disconnect(number)
+        def on_end(sink: Sink = self._sink, own: Optional[Sink] = own) -> None:
             sink.flush()
 
         return Future(pointer, self._trust, on_end=on_end)
@@ -318,12 +317,12 @@ class Evaluator:
         changes: Mapping[str, Any] = {},
     ) -> Any:
         options = dataclasses.replace(self._options, **changes) if changes else self._options
-        number, callbacks = _own_callbacks(options)
+        own, callbacks = _own_callbacks(options)
         try:
             pointer = self._ask(want, what, text, values, source_name, options, callbacks, 1)
             return wait_for(pointer, options.timeout, self._trust)
         finally:
-            _output.disconnect(number)
+            del own  # from now on nobody hears of it
             self._sink.flush()
 
     def _ask(
@@ -336,35 +335,44 @@ class Evaluator:
         options: _Options,
         callbacks: Optional[_structures.Callbacks],
         blocking: int = 0,
-    ) -> int:
+    ) -> Room:
         data = text.encode()
         ask = _structures.Ask(_ASK_SIZE, what, want, data, len(data))
         if source_name:
             name = source_name.encode()
             ask.source_name, ask.source_name_size = name, len(name)
         ask.lane, ask.blocking = options.lane, blocking
-        if values:
-            encoded = Encoded(values, self._trust)
-            ask.args, ask.args_count = encoded.nodes, len(values)
-            ask.release, ask.release_context = _lend(encoded)
         if callbacks is not None:
             ask.callbacks = callbacks
-        submit = lib.oast_submit if values else quick.oast_submit  # values may be large
-        with self._handle as worker:
-            if want == _library.NOTHING:
-                _library.check(submit(worker, ctypes.byref(ask), None))
-                return 0
-            return made(submit, worker, ctypes.byref(ask))
+        worker = self._handle.use()
+        if not values:
+            return _submit(quick.oast_submit, worker, ask)
+        encoded = Encoded(values, self._trust)
+        ask.args, ask.args_count = encoded.nodes, len(values)
+        with Deferred():  # from the ticket to who pushes it
+            ask.release, ask.release_context = _lend(encoded)
+            return _submit(lib.oast_submit, worker, ask)  # values may be large
+
+
+def _submit(submit: Any, worker: Room, ask: _structures.Ask) -> Room:
+    """The room stays empty when nothing is wanted."""
+    if ask.want == _library.NOTHING:
+        _library.check(submit(worker, ctypes.byref(ask), None))
+        return Answer()
+    return answer(submit, worker, ctypes.byref(ask))
 
 
 _ASK_SIZE = ctypes.sizeof(_structures.Ask)
 
 
-def _own_callbacks(options: _Options) -> "tuple[int, Optional[_structures.Callbacks]]":
-    """Of a request that has some; 0 is nobody's number."""
+def _own_callbacks(
+    options: _Options,
+) -> "tuple[Optional[Sink], Optional[_structures.Callbacks]]":
+    """Of a request that has some, and their sink, to be kept."""
     if options.on_output is None and options.on_input is None:
-        return 0, None
-    return _output.connect(Sink(options.on_output, options.on_input))
+        return None, None
+    sink = Sink(options.on_output, options.on_input)
+    return sink, _output.connect(sink)
 
 
 def _cut(code: str, cursor: Optional[int]) -> "tuple[bytes, int]":

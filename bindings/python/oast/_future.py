@@ -5,53 +5,56 @@ from __future__ import annotations
 import asyncio
 import concurrent.futures
 import ctypes
+import logging
 import math
 import threading
 import time
-from typing import Any, Callable, Generator, Optional
+from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
+from ._handles import Room
 from ._queue import queue
-from ._decode import Memory, decode
+from ._decode import decode
+from ._signals import Condition, Deferred, on_main_thread, tell
 from .errors import Error, Interrupted, TimeoutError
 
 _SLICE_MS = 50  # after which a thread looks for signals and cancellation
-_main_thread = threading.main_thread().ident
+_LOG = logging.getLogger("concurrent.futures")
 
 
-def wait_for(pointer: int, timeout: Optional[float], trust: bool) -> Any:
-    """Blocks for the value, and frees the future. Cancels it when the time is over first, or when
+def wait_for(memory: Room, timeout: Optional[float], trust: bool) -> Any:
+    """Blocks for the value, cancels it when the time is over first, or when
     a signal handler of Python raises (Ctrl-C)."""
-    memory, value = Memory(pointer), _structures.Value()
+    value = _structures.Value()
     try:
-        if not _wait(pointer, timeout, value):
+        if not _wait(memory, timeout, value):
             raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
     except BaseException:
-        lib.oast_future_cancel(pointer)
+        lib.oast_future_cancel(memory)
         raise
     return decode(memory, value, trust)
 
 
-def wait_or_take_back(pointer: int, timeout: Optional[float], trust: bool) -> Any:
+def wait_or_take_back(memory: Room, timeout: Optional[float], trust: bool) -> Any:
     """The same, but when the time is over first, blocks for the answer to the cancellation, which
     may have come too late: so that no value is lost."""
-    memory, value = Memory(pointer), _structures.Value()
+    value = _structures.Value()
     try:
-        if not _wait(pointer, timeout, value):
-            lib.oast_future_cancel(pointer)
+        if not _wait(memory, timeout, value):
+            lib.oast_future_cancel(memory)
             try:
-                _wait(pointer, None, value)
+                _wait(memory, None, value)
             except Interrupted:
                 raise TimeoutError(f"the channel gave no answer for {timeout} s") from None
     except BaseException:
-        lib.oast_future_cancel(pointer)
+        lib.oast_future_cancel(memory)
         raise
     return decode(memory, value, trust)
 
 
 def _wait(
-    pointer: int,
+    memory: Room,
     timeout: Optional[float],
     value: _structures.Value,
     over: Optional[Callable[[], bool]] = None,
@@ -59,16 +62,21 @@ def _wait(
     """Blocks for the value, or until `over()`; false when the time is over first. Raises what it
     failed with."""
     deadline = None if timeout is None or timeout == math.inf else time.monotonic() + timeout
-    in_slices = over is not None or threading.get_ident() == _main_thread
+    in_slices = over is not None or on_main_thread()
     room = ctypes.byref(value)
     while True:
         left = _left_ms(deadline)
         wait_ms = _SLICE_MS if in_slices and (left < 0 or left > _SLICE_MS) else left
-        status = lib.oast_future_get(pointer, wait_ms, room)
+        status = lib.oast_future_get(memory, wait_ms, room)
         if status == _library.OK:
             return True
-        if status != _library.TIMEOUT or lib.oast_future_ready(pointer):
+        if status != _library.TIMEOUT:
             raise _library.last_error()
+        if lib.oast_future_ready(memory):
+            # The answer came when this slice was over already: only now its own status is given,
+            # which may be a timeout, too.
+            _library.check(lib.oast_future_get(memory, 0, room))
+            return True
         if over is not None and over():
             return True
         if wait_ms == left:
@@ -85,32 +93,38 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
     """The answer to one request: a concurrent.futures.Future that can also be awaited.
 
     `cancel` cancels the request while it is queued and interrupts it while it runs. Callbacks run
-    on a thread that waits for the result, or on one of oast that all futures share.
+    on a thread that waits for the result, unless that is the main thread, or on one of oast that
+    all futures share. Whatever they raise, or printing raises, is told by sys.unraisablehook (an
+    Exception of a callback: by logging), and the future ends all the same.
     """
 
     def __init__(
-        self, pointer: int, trust: bool, on_end: Optional[Callable[[], None]] = None
+        self, memory: Room, trust: bool, on_end: Optional[Callable[[], None]] = None
     ) -> None:
         super().__init__()
-        self._memory: Optional[Memory] = Memory(pointer)  # until it has ended
+        self._condition = Condition()
+        self._done_callbacks: List[Callable[[Future], object]]  # of the base class
+        self._memory: Optional[Room] = memory  # until it has ended
         self._ending = threading.Lock()
         self._trust = trust
         self._on_end = on_end
-        ticket = queue.ticket(self._end)
-        _library.check(quick.oast_future_then(pointer, lib.queue_push, ticket))
+        with Deferred():  # which leaves no ticket behind that nobody pushes
+            ticket = queue.ticket(self._end)
+            _library.check(quick.oast_future_then(memory, lib.queue_push, ticket))
 
     def cancel(self) -> bool:
         """Does not block: the worker ends the request as soon as it can."""
-        with self._ending:
-            first = not self.cancelled()
-            if not super().cancel():
-                return False
-            if first:
-                self.set_running_or_notify_cancel()
-        memory = self._memory
-        if memory is not None:
-            lib.oast_future_cancel(memory.pointer)
-        return True
+        with Deferred():
+            with self._ending:
+                first = not self.cancelled()
+                if not super().cancel():
+                    return False
+                if first:
+                    self.set_running_or_notify_cancel()
+                memory = self._memory
+            if memory is not None:
+                lib.oast_future_cancel(memory)
+            return True
 
     def result(self, timeout: Optional[float] = None) -> Any:
         return super().result(self._wait_here(timeout))
@@ -130,7 +144,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         if memory is None or self.done():
             return timeout
         try:
-            if not _wait(memory.pointer, timeout, _structures.Value(), self.done):
+            if not _wait(memory, timeout, _structures.Value(), self.done):
                 raise concurrent.futures.TimeoutError()
         except Error:
             pass  # it has ended, with that
@@ -139,16 +153,22 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
 
     def _end(self) -> None:
         """It is ready. May be called again."""
-        with self._ending:
-            memory, self._memory = self._memory, None
-        if memory is None:
-            return
+        with Deferred():
+            with self._ending:
+                memory, self._memory = self._memory, None
+            if memory is not None:
+                self._take_answer(memory)
+
+    def _take_answer(self, memory: Room) -> None:
         if self._on_end is not None:
-            self._on_end()
+            try:
+                self._on_end()
+            except BaseException as caught:  # of printing: the result is there all the same
+                tell(caught)
         value, result = _structures.Value(), None
         error: Optional[BaseException] = None
         try:
-            _library.check(quick.oast_future_get(memory.pointer, 0, ctypes.byref(value)))
+            _library.check(quick.oast_future_get(memory, 0, ctypes.byref(value)))
             result = decode(memory, value, self._trust)
         except BaseException as caught:  # of decoding, whatever it is
             error = caught
@@ -159,3 +179,19 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
                 self.set_result(result)
         except concurrent.futures.InvalidStateError:
             pass  # it was cancelled
+
+    def _invoke_callbacks(self) -> None:
+        """Of the base class, for which only an Exception does not end the others."""
+        if self._done_callbacks and on_main_thread():  # where Ctrl-C would end them
+            quick.oast_queue_push(queue.ticket(self._call_back))
+        else:
+            self._call_back()
+
+    def _call_back(self) -> None:
+        for callback in self._done_callbacks:
+            try:
+                callback(self)
+            except Exception:
+                _LOG.exception("exception calling callback for %r", self)
+            except BaseException as caught:
+                tell(caught)

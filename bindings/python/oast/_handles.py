@@ -3,76 +3,93 @@
 from __future__ import annotations
 
 import atexit
+import ctypes
 import itertools
-import threading
+import os
 import weakref
 from ctypes import byref, c_void_p
-from typing import Any, Callable, Dict, List, Tuple
+from typing import Any, Callable, Dict, List, Optional, Set, Type
 
-from ._library import check, lib, raise_if_interrupted
+from ._library import check, lib, quick, raise_if_interrupted
 from .errors import Error
 
-_live: Dict[int, Tuple[str, c_void_p]] = {}
+_new_method = ctypes.pythonapi.PyInstanceMethod_New
+_new_method.restype, _new_method.argtypes = ctypes.py_object, [ctypes.py_object]
+
+_rooms: "Set[weakref.ref[Room]]" = set()
 _numbers = itertools.count(1)
 _at_exit: List[Callable[[], None]] = []
 
 
-def _free(number: int) -> None:
-    """May be called again."""
-    free, room = _live.pop(number, ("", c_void_p()))
-    if room:
-        getattr(lib, free)(room)
-        raise_if_interrupted()
+class Room(c_void_p):
+    """Where a function of the library puts a handle, which belongs to this object from then on and
+    is freed with it. No bytecode runs for that, so Ctrl-C can neither come between nor prevent it:
+    what uses a handle keeps a reference to its room meanwhile, and nothing else."""
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+    free: Any
+    number: int
+    kept: object  # as long as the handle
+
+
+def _room_type(functions: Any, free: str) -> Type[Room]:
+    function = getattr(functions, free)
+    return type(free, (Room,), {"free": function, "__del__": _new_method(function)})
+
+
+Answer = _room_type(quick, "oast_future_free")  # of a request; freeing it does not block
+_TYPES: Dict[str, Type[Room]] = {
+    free: _room_type(lib, free)
+    for free in ("oast_broker_free", "oast_worker_free", "oast_channel_free", "oast_watch_free")
+}
+
+
+def answer(function: Callable[..., int], *arguments: object) -> Room:
+    """Calls a function that gives a future; its last argument is the room for it."""
+    room = Answer()
+    check(function(*arguments, byref(room)))
+    return room
 
 
 class Handle:
     """A handle that `make(*arguments, room)` makes and many threads may use; it is freed when
-    closed, collected or at exit, but never while somebody uses it:
+    closed, collected or at exit, but (except at exit) never while somebody uses it:
 
-        with handle as pointer:
-            lib.oast_...(pointer)
+        room = handle.use()
+        lib.oast_...(room)
     """
 
-    def __init__(self, free: str, what: str, make: Any, *arguments: object) -> None:
-        self._room = c_void_p()
+    def __init__(
+        self, free: str, what: str, make: Any, *arguments: object, kept: object = None
+    ) -> None:
+        room = _TYPES[free]()
+        room.number, room.kept = next(_numbers), kept
+        _rooms.add(weakref.ref(room, _rooms.discard))
         self._what = what
-        self._lock = threading.Lock()
-        self._users = 0
-        self._closed = False
-        self._number = next(_numbers)
-        _live[self._number] = (free, self._room)
-        weakref.finalize(self, _free, self._number).atexit = False  # in the order of _end instead
-        try:
-            check(make(*arguments, byref(self._room)))
-        except BaseException:  # a KeyboardInterrupt may come when it is made already
-            _free(self._number)
-            raise
+        self._room: Optional[Room] = room
+        check(make(*arguments, byref(room)))
 
-    def __enter__(self) -> c_void_p:
-        with self._lock:
-            if self._closed or self._number not in _live:
-                raise Error(f"this {self._what} is closed")
-            self._users += 1
-            return self._room
-
-    def __exit__(self, *_: object) -> None:
-        with self._lock:
-            self._users -= 1
-            last = self._closed and self._users == 0
-        if last:
-            _free(self._number)
+    def use(self) -> Room:
+        """To be referred to until the function that uses it has returned."""
+        room = self._room
+        if not room:
+            raise Error(f"this {self._what} is closed")
+        return room
 
     @property
     def closed(self) -> bool:
-        return self._closed
+        return self._room is None
 
     def close(self) -> None:
         """May be called again. Blocks as the library's function does."""
-        with self._lock:
-            self._closed = True
-            last = self._users == 0
-        if last:
-            _free(self._number)
+        self._room = None
+        raise_if_interrupted()
+
+
+def open_handles() -> int:
+    """For tests."""
+    return len(_rooms)
 
 
 def at_exit(action: Callable[[], None]) -> None:
@@ -82,10 +99,21 @@ def at_exit(action: Callable[[], None]) -> None:
 
 def _end() -> None:
     # Newest first: workers before the broker that they were started with.
-    for number in sorted(_live, reverse=True):
-        _free(number)
+    rooms = [room for room in (ref() for ref in list(_rooms)) if room is not None]
+    for room in sorted(rooms, key=lambda room: room.number, reverse=True):
+        pointer, room.value = room.value, None
+        type(room).free(pointer)
     for action in _at_exit:
         action()
 
 
+def _forget() -> None:
+    """In a forked child: nothing must be freed."""
+    _rooms.clear()
+    for kind in (Answer, *_TYPES.values()):
+        del kind.__del__  # type: ignore[attr-defined]
+        kind.free = staticmethod(lambda _: None)
+
+
 atexit.register(_end)
+os.register_at_fork(after_in_child=_forget)

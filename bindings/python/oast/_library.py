@@ -91,6 +91,7 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_queue_new": (c_int, [_OUT]),
     "oast_queue_free": (None, [c_void_p]),
     "oast_queue_ticket": (c_void_p, [c_void_p, c_uint64]),
+    "oast_queue_push": (None, [c_void_p]),
     "oast_queue_take": (
         c_int,
         [c_void_p, c_int64, POINTER(c_uint64), c_size_t, POINTER(c_size_t)],

@@ -6,12 +6,16 @@ import ctypes
 import dataclasses
 import itertools
 import os
+import queue
 import sys
 import threading
+import time
+import weakref
 from typing import Any, Callable, Dict, Mapping, Optional, Union
 
-from . import _library, _structures
+from . import _handles, _library, _structures
 from ._library import lib
+from ._signals import tell
 
 STREAMS = ("stdout", "stderr", "display", "clear")
 
@@ -51,6 +55,7 @@ class Printer(Sink):
         self.name = ""  # known once it has started
         self._wanted = {"stdout": stdout, "stderr": stderr, "display": stdout, "clear": False}
         self._lock = threading.Lock()
+        self._queued = False  # something, since the last flush
         self._rest = {"stdout": "", "stderr": ""}  # of a line
 
     def _print(self, output: Output) -> None:
@@ -72,15 +77,98 @@ class Printer(Sink):
                 if rest:
                     self._rest[stream] = ""
                     self._write(stream, [rest])
+            queued, self._queued = self._queued, False
+        if queued:
+            _printing.flush()
 
     def _write(self, stream: str, lines: "list[str]") -> None:
         to = getattr(sys, stream)
         if lines and to is not None:
-            to.write("".join(f"From worker {self.name}: {line}\n" for line in lines))
-            to.flush()
+            self._queued = True
+            _printing.put(to, "".join(f"From worker {self.name}: {line}\n" for line in lines))
 
 
-_sinks: Dict[int, Sink] = {}
+_MOST_UNPRINTED = 1 << 24  # characters
+_PATIENCE = 0.5  # seconds without progress, after which a stream counts as stuck
+
+
+class _Printing:
+    """Writes to the host's streams on a thread of its own, in order, so that a stream that takes no
+    more keeps nobody from receiving answers. Waits of others for it end when it makes no progress;
+    then what exceeds the bound is dropped, and that is told. Thread-safe."""
+
+    def __init__(self) -> None:
+        self._lock = threading.Lock()
+        self._items: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
+        self._thread: Optional[threading.Thread] = None
+        self._put = 0  # characters, of all time; so are the next two
+        self._written = 0
+        self._dropped = 0
+        self._stuck_at = -1  # what was written when it was found stuck
+        self._failed = False  # the last write, and that was told
+
+    def put(self, to: Any, text: str) -> None:
+        self._wait(lambda: self._put - self._written <= _MOST_UNPRINTED)
+        with self._lock:
+            if self._put - self._written > _MOST_UNPRINTED:
+                self._dropped += len(text)
+                return
+            self._put += len(text)
+            dropped, self._dropped = self._dropped, 0
+            if self._thread is None:
+                self._thread = threading.Thread(target=self._run, name="oast-print", daemon=True)
+                self._thread.start()
+                _handles.at_exit(self.flush)
+        if dropped:
+            self._items.put((to, f"oast: {dropped} characters of output were not printed\n", 0))
+        self._items.put((to, text, len(text)))
+
+    def flush(self) -> None:
+        """Waits until all is written that was put before, or the stream is stuck."""
+        written = threading.Lock()
+        written.acquire()
+        self._items.put(written)
+        if not written.acquire(timeout=0 if self._stuck_at == self._written else _PATIENCE):
+            self._wait(lambda: not written.locked())
+
+    def _wait(self, there: Callable[[], bool]) -> None:
+        seen, since = -1, 0.0
+        while not there() and self._stuck_at != self._written:
+            if seen != self._written:
+                seen, since = self._written, time.monotonic()
+            elif time.monotonic() - since > _PATIENCE:
+                self._stuck_at = seen
+            time.sleep(0.002)
+
+    def _run(self) -> None:
+        while True:
+            item = self._items.get()
+            if not isinstance(item, tuple):
+                item.release()
+                continue
+            to, text, size = item
+            try:
+                to.write(text)
+                to.flush()
+                self._failed = False
+            except BaseException as error:  # closed, or it cannot encode that
+                if not self._failed:
+                    tell(error)
+                self._failed = True
+            self._written += size
+            del item, to
+
+    def forget(self) -> None:
+        """In a forked child: there is no such thread."""
+        self.__init__()  # type: ignore[misc]
+
+
+_printing = _Printing()
+os.register_at_fork(after_in_child=_printing.forget)
+
+
+_sinks: "Dict[int, weakref.ref[Sink]]" = {}
+_SWEEP = 256  # connections; then those of sinks that are gone are forgotten
 _numbers = itertools.count(1)
 
 
@@ -100,14 +188,19 @@ def _read(view: _structures.OutputView) -> Output:
     )
 
 
+def _sink(number: int) -> Optional[Sink]:
+    ref = _sinks.get(number)
+    return None if ref is None else ref()
+
+
 def _on_output(number: int, view: Any) -> None:
-    sink = _sinks.get(number)
+    sink = _sink(number)
     if sink is not None and sink.on_output is not None:
         sink.on_output(_read(view.contents))
 
 
 def _on_input(number: int, prompt: _structures.Text, password: int, line: int) -> None:
-    sink = _sinks.get(number)
+    sink = _sink(number)
     if sink is None or sink.on_input is None:
         return
     answer = sink.on_input(str(prompt), bool(password))
@@ -122,20 +215,19 @@ _OUTPUT_ADDRESS = ctypes.cast(_ON_OUTPUT, ctypes.c_void_p).value
 _INPUT_ADDRESS = ctypes.cast(_ON_INPUT, ctypes.c_void_p).value
 
 
-def connect(sink: Sink) -> "tuple[int, _structures.Callbacks]":
-    """Callbacks that reach the sink until `disconnect` of the number. Late ones reach nobody."""
+def connect(sink: Sink) -> _structures.Callbacks:
+    """Callbacks that reach the sink as long as somebody keeps it. Late ones reach nobody."""
     number = next(_numbers)
-    _sinks[number] = sink
+    _sinks[number] = weakref.ref(sink)
+    if number % _SWEEP == 0:
+        for old in [old for old, ref in list(_sinks.items()) if ref() is None]:
+            _sinks.pop(old, None)
     callbacks = _structures.Callbacks(context=number)
     if sink.on_output is not None:
         callbacks.on_output = _OUTPUT_ADDRESS
     if sink.on_input is not None:
         callbacks.on_input = _INPUT_ADDRESS
-    return number, callbacks
-
-
-def disconnect(number: int) -> None:
-    _sinks.pop(number, None)
+    return callbacks
 
 
 os.register_at_fork(after_in_child=_sinks.clear)

@@ -11,6 +11,7 @@ from typing import Callable, Dict, Optional
 
 from . import _handles, _library
 from ._library import lib, quick
+from ._signals import Deferred, tell
 
 _AT_ONCE = 256
 
@@ -28,7 +29,8 @@ class Queue:
     def ticket(self, action: Callable[[], None]) -> int:
         """For oast_queue_push, which has `action` done on the queue's thread, once."""
         if self._pointer is None:
-            self._start()
+            with Deferred():
+                self._start()
         tag = next(self._tags)
         self._waiting[tag] = action
         ticket: int = quick.oast_queue_ticket(self._pointer, tag)
@@ -54,7 +56,10 @@ class Queue:
                 lib.oast_queue_take(pointer, -1, tags, _AT_ONCE, ctypes.byref(count))
             )
             for tag in tags[: count.value]:
-                self._waiting.pop(tag)()  # no variable that keeps the last one
+                try:
+                    self._waiting.pop(tag)()  # no variable that keeps the last one
+                except BaseException as error:  # all futures need this thread
+                    tell(error)
 
     def _end(self) -> None:
         if self._pointer is not None and self._thread is not None:

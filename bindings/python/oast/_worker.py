@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import ctypes
-import weakref
 from typing import Any, Mapping, Optional, Sequence
 
 from . import _library, _output, _structures
@@ -66,25 +65,25 @@ class Worker(Evaluator):
         ]
         flags = [_library.utf8(flag) for flag in exeflags]
         self._broker = default_broker() if broker is None else broker
-        with self._broker._handle as broker_pointer:
-            options = _structures.StartOptions(
-                size=ctypes.sizeof(_structures.StartOptions),
-                name=_library.utf8(name),
-                env=(_structures.Variable * len(variables))(*variables),
-                env_count=len(variables),
-                cwd=_library.utf8(cwd),
-                exename=_library.utf8(exename),
-                exeflags=(ctypes.c_char_p * len(flags))(*flags),
-                exeflags_count=len(flags),
-                detach=int(detach),
-                timeout_ms=milliseconds(timeout),
-                broker=broker_pointer,
-            )
-            number, options.callbacks = _output.connect(sink)
-            self._adopt(
-                trust, sink, number, lib.oast_worker_start, _library.utf8(spec),
-                ctypes.byref(options),
-            )
+        broker_pointer = self._broker._handle.use()
+        options = _structures.StartOptions(
+            size=ctypes.sizeof(_structures.StartOptions),
+            name=_library.utf8(name),
+            env=(_structures.Variable * len(variables))(*variables),
+            env_count=len(variables),
+            cwd=_library.utf8(cwd),
+            exename=_library.utf8(exename),
+            exeflags=(ctypes.c_char_p * len(flags))(*flags),
+            exeflags_count=len(flags),
+            detach=int(detach),
+            timeout_ms=milliseconds(timeout),
+            broker=broker_pointer,
+        )
+        options.callbacks = _output.connect(sink)
+        self._adopt(
+            trust, sink, lib.oast_worker_start, _library.utf8(spec),
+            ctypes.byref(options),
+        )
 
     @classmethod
     def _attach(
@@ -100,20 +99,20 @@ class Worker(Evaluator):
         worker = cls.__new__(cls)
         worker._broker = broker
         sink = _sink(on_output, on_input, monitor_stdout, monitor_stderr)
-        number, callbacks = _output.connect(sink)
-        with broker._handle as pointer:
-            worker._adopt(
-                trust, sink, number, lib.oast_worker_attach, pointer, _library.utf8(kernel),
-                ctypes.byref(callbacks),
-            )
+        callbacks = _output.connect(sink)
+        pointer = broker._handle.use()
+        worker._adopt(
+            trust, sink, lib.oast_worker_attach, pointer, _library.utf8(kernel),
+            ctypes.byref(callbacks),
+        )
         return worker
 
-    def _adopt(self, trust: bool, sink: Sink, number: int, make: Any, *arguments: object) -> None:
+    def _adopt(self, trust: bool, sink: Sink, make: Any, *arguments: object) -> None:
         """Takes over the worker that `make` makes, and its callbacks."""
-        _adopt(self, trust, sink, number, make, *arguments)
-        with self._handle as worker:
-            self._id: int = lib.oast_worker_id(worker)
-            self._name: str = lib.oast_worker_name(worker).decode()
+        _adopt(self, trust, sink, make, *arguments)
+        worker = self._handle.use()
+        self._id: int = lib.oast_worker_id(worker)
+        self._name: str = lib.oast_worker_name(worker).decode()
         if isinstance(sink, Printer):
             sink.name = self._name
 
@@ -136,8 +135,8 @@ class Worker(Evaluator):
     def info(self) -> KernelInfo:
         """What the broker knows of it now. Raises NotFoundError a minute after its death."""
         view = ctypes.POINTER(_structures.KernelView)()
-        with self._handle as worker:
-            _library.check(lib.oast_worker_info(worker, ctypes.byref(view)))
+        worker = self._handle.use()
+        _library.check(lib.oast_worker_info(worker, ctypes.byref(view)))
         return read_kernel(view.contents)
 
     @property
@@ -145,9 +144,9 @@ class Worker(Evaluator):
         """How it ended, if that is known here already, or, once closed, still to the broker."""
         view = ctypes.POINTER(_structures.DeathView)()
         try:
-            with self._handle as worker:
-                _library.check(lib.oast_worker_death(worker, ctypes.byref(view)))
-                return _library.read_death(view)
+            worker = self._handle.use()
+            _library.check(lib.oast_worker_death(worker, ctypes.byref(view)))
+            return _library.read_death(view)
         except Error:
             if not self._handle.closed:
                 raise
@@ -174,8 +173,8 @@ class InProcessWorker(Evaluator):
         sink = _sink(on_output, on_input, monitor_stdout, monitor_stderr)
         if isinstance(sink, Printer):
             sink.name = "in this process"
-        number, callbacks = _output.connect(sink)
-        _adopt(self, False, sink, number, lib.oast_worker_in_process, ctypes.byref(callbacks))
+        callbacks = _output.connect(sink)
+        _adopt(self, False, sink, lib.oast_worker_in_process, ctypes.byref(callbacks))
 
     def __repr__(self) -> str:
         return "<oast.InProcessWorker>"
@@ -190,14 +189,9 @@ def _sink(
 
 
 def _adopt(
-    worker: Evaluator, trust: bool, sink: Sink, number: int, make: Any, *arguments: object
+    worker: Evaluator, trust: bool, sink: Sink, make: Any, *arguments: object
 ) -> None:
-    try:
-        worker._handle = Handle("oast_worker_free", "worker", make, *arguments)
-    except BaseException:
-        _output.disconnect(number)
-        raise
     # Its callbacks may come until it is freed.
-    weakref.finalize(worker._handle, _output.disconnect, number).atexit = False
+    worker._handle = Handle("oast_worker_free", "worker", make, *arguments, kept=sink)
     worker._trust = trust
     worker._sink = sink

@@ -2,13 +2,31 @@
 
 import asyncio
 import concurrent.futures
+import contextlib
+import io
 import os
 import signal
+import sys
 import threading
 import unittest
 
 import oast
 from support import GENEROUS, LuaTest, eventually
+
+
+@contextlib.contextmanager
+def told():
+    """The exceptions that are told, as nobody can catch them."""
+    reports, hook = [], sys.unraisablehook
+    sys.unraisablehook = lambda report: reports.append(report.exc_value)
+    try:
+        yield reports
+    finally:
+        sys.unraisablehook = hook
+
+
+def raise_(error):
+    raise error
 
 
 class Futures(LuaTest):
@@ -77,6 +95,33 @@ class Futures(LuaTest):
     def test_a_result_that_cannot_be_read_is_an_exception(self):
         future = self.w.remote_eval("return {[{1}] = 1, [{{}}] = 2, [{a = {}}] = 3}")
         self.assertIsInstance(future.exception(GENEROUS), oast.InvalidError)
+
+    def test_p10_it_ends_though_its_output_cannot_be_printed(self):
+        class Broken(io.StringIO):
+            def write(self, text):
+                raise UnicodeEncodeError("ascii", text, 0, 1, "it takes no such text")
+
+        with told() as reports, contextlib.redirect_stdout(Broken()):
+            with oast.Worker("lua") as w:
+                future = w.remote_eval("io.write('no newline') return 1")
+                self.assertEqual(concurrent.futures.wait([future], GENEROUS).not_done, set())
+                self.assertEqual(future.result(), 1)
+                self.assertEqual(w.remote_eval_fetch("io.write('x') return 2"), 2)
+                eventually(lambda: reports, "it is told")
+        self.assertIsInstance(reports[0], UnicodeEncodeError)
+
+    def test_p10_callbacks_that_raise_anything_end_nothing_but_themselves(self):
+        for error in SystemExit, KeyboardInterrupt, GeneratorExit, BaseException:
+            with told() as reports:
+                future = self.start_running("while true do end")
+                called = threading.Event()
+                future.add_done_callback(lambda _, error=error: raise_(error()))
+                future.add_done_callback(lambda _: called.set())
+                self.w.interrupt()
+                self.assertTrue(called.wait(GENEROUS))
+                later = self.w.remote_eval("return 1")
+                self.assertEqual(concurrent.futures.wait([later], GENEROUS).done, {later})
+            self.assertEqual([type(e) for e in reports], [error])
 
     def test_the_future_outlives_its_worker(self):
         w = oast.Worker("lua")

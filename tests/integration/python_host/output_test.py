@@ -48,6 +48,22 @@ f.result()
         lines = "".join(f"From worker p: {i}\n" for i in range(1, 1001))
         self.assertEqual((ran.stdout, ran.stderr), (lines, ""))
 
+    def test_a_stdout_that_takes_no_more_stops_no_other_worker(self):
+        ran = run_python("""
+import os, sys
+import oast
+reader, writer = os.pipe()
+sys.stdout = open(writer, "w")
+with oast.Worker("lua") as a, oast.Worker("lua") as b:
+    endless = a.remote_eval("while true do print(('x'):rep(1000)) end")
+    for i in range(20):
+        b.remote_eval_fetch(f"return {i}", timeout=10)
+    a.kill()
+print("answered", file=sys.stderr, flush=True)
+os._exit(0)
+""")
+        self.assertEqual((ran.returncode, ran.stderr), (0, "answered\n"))
+
 
 class Callbacks(LuaTest):
     def test_on_output_takes_it_in_order(self):
