@@ -5,7 +5,9 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
+#include <exception>
 #include <system_error>
+#include <utility>
 
 namespace oast::broker {
 
@@ -41,18 +43,26 @@ EventLoop::~EventLoop() { clock_->on_jump(nullptr); }
 
 EventLoop::Handle EventLoop::watch(int fd, Callback callback) {
   const auto serial = serial_++;
-  add_to(epoll_.get(), fd, serial);
-  watches_.emplace(serial, std::make_shared<Callback>(std::move(callback)));
-  return Handle([this, fd, serial] {
+  Callback cancel = [this, fd, serial] {
     ::epoll_ctl(epoll_.get(), EPOLL_CTL_DEL, fd, nullptr);
     watches_.erase(serial);
-  });
+  };
+  const auto place =
+      watches_.emplace(serial, std::make_shared<Callback>(std::move(callback))).first;
+  try {
+    add_to(epoll_.get(), fd, serial);
+  } catch (...) {
+    watches_.erase(place);
+    throw;
+  }
+  return Handle(std::move(cancel));
 }
 
 EventLoop::Handle EventLoop::after(Duration delay, Callback callback) {
   const Timer timer{now() + delay, serial_++};
+  Callback cancel = [this, timer] { timers_.erase(timer); };
   timers_.emplace(timer, std::move(callback));
-  return Handle([this, timer] { timers_.erase(timer); });
+  return Handle(std::move(cancel));
 }
 
 void EventLoop::add_source(int fd, std::function<bool()> turn) {
@@ -60,23 +70,49 @@ void EventLoop::add_source(int fd, std::function<bool()> turn) {
   sources_.push_back(std::move(turn));
 }
 
-bool EventLoop::run_posted() {
-  std::vector<Callback> batch;
-  {
-    const std::lock_guard lock(posted_mutex_);
-    batch.swap(posted_);
+void EventLoop::report(const char* what) noexcept {
+  try {
+    if (report_) report_(what);
+  } catch (...) {  // NOLINT(bugprone-empty-catch): there is nobody left to tell
   }
-  for (auto& callback : batch) callback();
-  return !batch.empty();
+}
+
+template <class Work>
+void EventLoop::guarded(const Work& work) noexcept {
+  try {
+    work();
+  } catch (const std::exception& error) {
+    report(error.what());
+  } catch (...) {
+    report("something that is no std::exception");
+  }
+}
+
+bool EventLoop::run_posted() {
+  if (next_ == batch_.size()) {
+    batch_.clear();
+    next_ = 0;
+    const std::lock_guard lock(posted_mutex_);
+    batch_.swap(posted_);
+  }
+  if (batch_.empty()) return false;
+  const auto end = Real::now() + kTurn;
+  do {
+    guarded(std::exchange(batch_[next_++], nullptr));
+  } while (next_ < batch_.size() && Real::now() < end);
+  return true;
 }
 
 bool EventLoop::run_timers() {
+  if (timers_.empty()) return false;
   bool any = false;
-  const auto time = timers_.empty() ? Clock::TimePoint{} : now();
+  const auto time = now();
+  const auto end = Real::now() + kTurn;
   while (!timers_.empty() && timers_.begin()->first.due <= time) {
-    auto node = timers_.extract(timers_.begin());
-    node.mapped()();
+    const auto node = timers_.extract(timers_.begin());
+    guarded(node.mapped());
     any = true;
+    if (Real::now() >= end) break;
   }
   return any;
 }
@@ -91,7 +127,7 @@ void EventLoop::run_watches() {
     } else if (const auto found = watches_.find(serial); found != watches_.end()) {
       // A callback may have removed a later one of this batch; and itself, hence the copy.
       const auto callback = found->second;
-      (*callback)();
+      guarded(*callback);
     }
   }
 }
@@ -101,7 +137,11 @@ bool EventLoop::turn() {
   // on only when its socket was found empty after the last call on it (zmq_getsockopt(3), ZMQ_FD).
   bool any = run_posted();
   any |= run_timers();
-  for (auto& source : sources_) any |= source();
+  for (auto& source : sources_) {
+    bool found = true;  // also one that throws is to be called again
+    guarded([&] { found = source(); });
+    any |= found;
+  }
   return any;
 }
 
@@ -128,12 +168,14 @@ int EventLoop::sleep(std::span<pollfd> fds, std::optional<Real::time_point> unti
 int EventLoop::drive(std::span<pollfd> fds, std::optional<Real::time_point> deadline,
                      const std::atomic<bool>& stop) noexcept {
   for (;;) {
-    const bool any = turn();
+    bool any = true;
+    guarded([&] { any = turn(); });
     if (stop) return 0;
     // Descriptors have their turn also while the sources never run dry: a kernel's death is seen in
     // the middle of a flood.
     if (any && fds.empty() && ++busy_turns_ % kTurnsPerLook != 0) continue;
-    const int ready = sleep(fds, any ? Real::now() : deadline);
+    int ready = 0;
+    guarded([&] { ready = sleep(fds, any ? Real::now() : deadline); });
     if (ready > 0 || (ready < 0 && !fds.empty())) return ready;
     if (deadline && Real::now() >= *deadline) return 0;
   }

@@ -25,12 +25,18 @@ namespace oast::broker {
 /// drives it: its own, in `run`, or in its place one that waits for what the loop is about to do,
 /// in `poll`, which spares two thread switches.
 ///
+/// A turn is bounded in time as far as its callbacks are: after kTurn, posted work and timers wait
+/// for the next one. A callback that throws loses what it was about; the loop goes on.
+///
 /// Threads: `post`, `quit`, `poll` and `attend` from any thread; everything else on the driving
 /// thread, or before `run`. Callbacks may add and remove watches and timers, their own included.
 class EventLoop {
  public:
   using Callback = std::function<void()>;
   using Duration = std::chrono::steady_clock::duration;
+
+  /// How long posted work, timers and each source may take of one turn.
+  static constexpr std::chrono::milliseconds kTurn{2};
 
   explicit EventLoop(std::shared_ptr<Clock> clock);
   ~EventLoop();
@@ -69,6 +75,9 @@ class EventLoop {
   [[nodiscard]] Handle after(Duration delay, Callback callback);
   Clock::TimePoint now() const { return clock_->now(); }
 
+  /// Called with what a callback threw. Before `run`, or on the driving thread.
+  void on_exception(std::function<void(const char* what)> report) { report_ = std::move(report); }
+
   /// `turn` does a bounded amount of work and says whether it found any; it is called until it
   /// finds none before the loop sleeps. `fd` becomes readable when there may be work again.
   void add_source(int fd, std::function<bool()> turn);
@@ -92,6 +101,10 @@ class EventLoop {
     auto operator<=>(const Timer&) const = default;  // NOLINT(modernize-use-nullptr)
   };
 
+  /// Runs `work` and reports what it throws.
+  template <class Work>
+  void guarded(const Work& work) noexcept;
+  void report(const char* what) noexcept;
   bool run_posted();
   bool run_timers();
   void run_watches();
@@ -115,6 +128,9 @@ class EventLoop {
 
   std::mutex posted_mutex_;
   std::vector<Callback> posted_;
+  std::vector<Callback> batch_;  // taken out of posted_, of the driving thread
+  std::size_t next_ = 0;         // of batch_, to be run
+  std::function<void(const char*)> report_;
 
   std::mutex driver_mutex_;
   wire::Turns driver_;

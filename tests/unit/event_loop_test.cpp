@@ -5,12 +5,16 @@
 #include <pthread.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <functional>
 #include <future>
+#include <new>
+#include <stdexcept>
+#include <system_error>
 #include <thread>
 #include <vector>
 
@@ -205,4 +209,71 @@ TEST_CASE("EventLoop serves many threads that poll at once, and loses no posted 
     });
   for (auto& thread : threads) thread.join();
   r.on_loop([&] { CHECK(done == kThreads * kRounds); });
+}
+
+TEST_CASE("P4: an exception costs the callback that threw, and the loop goes on") {
+  const auto clock = std::make_shared<ManualClock>();
+  Running r(clock);
+  std::array<int, 2> ends{};
+  REQUIRE(::pipe(ends.data()) == 0);
+  int failures = 0;
+  std::promise<void> watched;
+  EventLoop::Handle timer;
+  EventLoop::Handle watch;
+  r.on_loop([&] {
+    r.loop.on_exception([&](const char*) { ++failures; });
+    timer = r.loop.after(1ms, [] { throw std::bad_alloc(); });
+    watch = r.loop.watch(ends[0], [&] {
+      char byte = 0;
+      CHECK(::read(ends[0], &byte, 1) == 1);
+      watched.set_value();
+      throw std::runtime_error("a watch");
+    });
+    // Refused by the system, and nothing of it stays.
+    CHECK_THROWS_AS(auto none = r.loop.watch(-1, [] {}), std::system_error);
+  });
+  r.loop.post([] { throw std::runtime_error("posted"); });
+  r.loop.post([] { throw 1; });  // NOLINT(hicpp-exception-baseclass)
+  clock->advance(1ms);
+  CHECK(::write(ends[1], "x", 1) == 1);
+  watched.get_future().wait();
+  r.on_loop([] {});
+  r.on_loop([&] {
+    CHECK(failures == 4);
+    timer.reset();
+    watch.reset();
+    r.loop.on_exception(nullptr);
+  });
+  ::close(ends[0]);
+  ::close(ends[1]);
+}
+
+TEST_CASE("P4: a flood of posted work lets timers have their turn, and keeps its order") {
+  Running r(real_clock());
+  std::vector<int> order;
+  bool fired = false;
+  std::size_t before = 0;
+  std::promise<void> done;
+  EventLoop::Handle timer;
+  r.on_loop([&] {
+    timer = r.loop.after(1ms, [&] {
+      fired = true;
+      before = order.size();
+    });
+    for (int i = 0; i < 1000; ++i)
+      r.loop.post([&, i] {
+        const auto end = std::chrono::steady_clock::now() + 100us;
+        while (std::chrono::steady_clock::now() < end) continue;
+        order.push_back(i);
+        if (i == 999) done.set_value();
+      });
+  });
+  done.get_future().wait();
+  r.on_loop([&] {
+    CHECK(fired);
+    CHECK(before < 900);
+    CHECK(order.size() == 1000);
+    CHECK(std::is_sorted(order.begin(), order.end()));
+    timer.reset();
+  });
 }
