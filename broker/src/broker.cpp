@@ -26,9 +26,10 @@ std::string inproc_prefix() {
 struct Broker::Impl {
   explicit Impl(Options o)
       : options(std::move(o)),
+        log(options.log_level),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        hub(loop, options, context, directory, token, inproc, make_logger(options.log_level)),
+        hub(loop, options, context, directory, token, inproc, log.logger()),
         thread([this] {
           block_signals();
           loop.run();
@@ -47,6 +48,7 @@ struct Broker::Impl {
 
   // In the order that they need each other; the context goes after the sockets on it.
   const Options options;
+  Log log;
   const std::string token = make_token();
   const std::string inproc;
   zmq::context_t context{1};
@@ -68,7 +70,9 @@ void Broker::stop(std::chrono::milliseconds exit_timeout, std::chrono::milliseco
   std::promise<void> done;
   impl_->loop.post([&] {
     impl_->hub.supervisor().stop_all({exit_timeout, term_timeout}, [&, told = false]() mutable {
-      if (!std::exchange(told, true)) done.set_value();
+      if (std::exchange(told, true)) return;
+      impl_->hub.finish_deaths();
+      done.set_value();
     });
   });
   done.get_future().wait();
