@@ -35,15 +35,17 @@ bool prepare() {
 struct Broker::Impl {
   explicit Impl(Options o)
       : options(std::move(o)),
+        log(options.log_level),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        hub(loop, options, context, directory, token, inproc, log),
+        hub(loop, options, context, directory, token, inproc, log.logger()),
         thread([this] {
           block_signals();
           loop.run();
         }) {
     if (!filters)
-      log->warn("OB512 libzmq's accept could not be filtered: out of descriptors it would abort");
+      log.logger()->warn(
+          "OB515 libzmq's accept could not be filtered: out of descriptors it would abort");
   }
 
   ~Impl() {
@@ -59,7 +61,7 @@ struct Broker::Impl {
 
   // In the order that they need each other; the context goes after the sockets on it.
   const Options options;
-  const Logger log = make_logger(options.log_level);
+  Log log;
   const bool filters = prepare();
   const std::string token = make_token();
   const std::string inproc;
@@ -82,7 +84,9 @@ void Broker::stop(std::chrono::milliseconds exit_timeout, std::chrono::milliseco
   std::promise<void> done;
   impl_->loop.post([&] {
     impl_->hub.supervisor().stop_all({exit_timeout, term_timeout}, [&, told = false]() mutable {
-      if (!std::exchange(told, true)) done.set_value();
+      if (std::exchange(told, true)) return;
+      impl_->hub.finish_deaths();
+      done.set_value();
     });
   });
   done.get_future().wait();

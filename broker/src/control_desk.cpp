@@ -75,13 +75,15 @@ std::optional<Failure> ControlDesk::admit(const RoutingId& from, const wire::Hel
 
   const PeerId id = kernel != nullptr ? peer_of(kernel->id) : peers_.next_id();
   Peer& peer = peers_.add(id, hello.role(), from);
-  if (kernel != nullptr) {
-    supervisor_.hello(*kernel, hello.pid());
-  } else {
+  try {
     if (within != nullptr) peer.within = within->id;
-    watch_process(peer, hello.pid());
+    if (kernel == nullptr) watch_process(peer, hello.pid());
+    welcome(peer, hello);
+  } catch (...) {
+    peers_.remove(id);  // it may say Hello again
+    throw;
   }
-  welcome(peer, hello);
+  if (kernel != nullptr) supervisor_.hello(*kernel, hello.pid());
   return std::nullopt;
 }
 

@@ -1,5 +1,7 @@
 #include "hub.hpp"
 
+#include <new>
+#include <system_error>
 #include <utility>
 #include <vector>
 
@@ -9,9 +11,29 @@ namespace oast::broker {
 
 namespace {
 
-// Messages per turn: control is looked at again after so many of data.
+// Of one turn: control is looked at again after so many of data, or so much of it. Small messages
+// are bound by their number, large ones by their bytes, and those that take long to verify by time.
 constexpr int kControlBurst = 64;
 constexpr int kDataBurst = 32;
+constexpr std::size_t kBurstBytes = std::size_t{4} << 20;
+
+/// What one turn may take.
+class Burst {
+ public:
+  explicit Burst(int messages) : left_(messages) {}
+  bool over() const {
+    return left_ <= 0 || bytes_ >= kBurstBytes || std::chrono::steady_clock::now() >= end_;
+  }
+  void count(std::size_t bytes) {
+    --left_;
+    bytes_ += bytes;
+  }
+
+ private:
+  int left_;
+  std::size_t bytes_ = 0;
+  std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + EventLoop::kTurn;
+};
 
 constexpr std::chrono::seconds kExitIsSeen{1};
 constexpr std::chrono::seconds kSilenceCheck{1};
@@ -23,6 +45,20 @@ wire::Limits limits_of(const Options& options) {
   wire::Limits limits;
   limits.message_bytes = options.message_bytes;
   return limits;
+}
+
+/// What is told of an exception: the system gave out, or the fault is ours.
+Failure failure_of(const std::exception& error) {
+  if (const auto* known = dynamic_cast<const Error*>(&error)) return known->failure();
+  const bool lack = dynamic_cast<const std::bad_alloc*>(&error) != nullptr ||
+                    dynamic_cast<const std::system_error*>(&error) != nullptr ||
+                    dynamic_cast<const zmq::error_t*>(&error) != nullptr;
+  if (lack)
+    return failure(FailureKind::overloaded, std::string("the broker lacks what it takes to serve "
+                                                        "this: ") +
+                                                error.what());
+  return failure(FailureKind::invalid,
+                 std::string("the broker could not serve this: ") + error.what());
 }
 
 }  // namespace
@@ -76,6 +112,8 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
   desk_.on_goodbye([this](PeerId host) { host_gone(host, "it said goodbye"); });
   desk_.on_host_died([this](PeerId host) { host_gone(host, "its process ended"); });
 
+  loop.on_exception(
+      [this](const char* what) { log_->error("OB513 a callback of the loop threw: {}", what); });
   loop.add_source(control_.fd(), [this] { return control_turn(); });
   loop.add_source(data_.fd(), [this] { return data_turn(); });
   loop.add_source(events_socket_.fd(), [this] { return events_socket_.receive(); });
@@ -85,16 +123,17 @@ void Hub::close_silent() {
   silence_timer_ = loop_.after(kSilenceCheck, [this] { close_silent(); });
   const auto [refused, closed] = filter_.close_silent();
   if (refused + closed == 0) return;
-  log_->warn("OB511 connections: {} refused, too many or too few descriptors; {} closed, silent",
+  log_->warn("OB514 connections: {} refused, too many or too few descriptors; {} closed, silent",
              refused, closed);
 }
 
 bool Hub::control_turn() {
   Incoming in;
-  int count = 0;
-  for (; count < kControlBurst; ++count) {
+  bool any = false;
+  for (Burst burst(kControlBurst); !burst.over(); any = true) {
     const auto received = control_.receive(in);
     if (received == RouterSocket::Received::nothing) break;
+    burst.count(in.packet.bytes());
     if (received == RouterSocket::Received::message) {
       control_message(in);
     } else if (Peer* peer = peers_.by_control(in.from)) {
@@ -103,16 +142,17 @@ bool Hub::control_turn() {
       log_->debug("OB501 a stranger's frames on control that are no message were dropped");
     }
   }
-  return count > 0;
+  return any;
 }
 
 bool Hub::data_turn() {
   supervisor_.probe_exited();
   Incoming in;
-  int count = 0;
-  for (; count < kDataBurst; ++count) {
+  bool any = requests_.turn();
+  for (Burst burst(kDataBurst); !burst.over(); any = true) {
     const auto received = data_.receive(in);
-    if (received == RouterSocket::Received::nothing) break;
+    if (received == RouterSocket::Received::nothing) return supervisor_.bury_exited() || any;
+    burst.count(in.packet.bytes());
     if (received == RouterSocket::Received::message) {
       data_message(in);
     } else if (Peer* peer = peers_.by_data(in.from)) {
@@ -121,11 +161,44 @@ bool Hub::data_turn() {
       log_->debug("OB502 a stranger's frames on data that are no message were dropped");
     }
   }
-  if (count < kDataBurst && supervisor_.bury_exited()) return true;
-  return count > 0;
+  return any;
 }
 
+/// A lack of something, or a fault of ours, costs the message that met it.
 void Hub::control_message(Incoming& in) {
+  try {
+    handle_control(in);
+  } catch (const std::exception& error) {
+    const bool readable = !in.packet.message.empty() && !wire::verify(in.packet, limits_);
+    const RequestId id{readable ? in.packet.root().id() : 0};
+    failed(control_, in.from, id, failure_of(error));
+  }
+}
+
+/// As on control. A kernel's answer that cannot be passed on ends its request all the same.
+void Hub::data_message(Incoming& in) {
+  RequestId id;
+  const PeerId to = in.to;
+  try {
+    if (const auto wrong = wire::verify(in.packet, limits_)) return unverified(in, *wrong);
+    id = RequestId{in.packet.root().id()};
+    handle_data(in);
+  } catch (const std::exception& error) {
+    const Failure why = failure_of(error);
+    const Peer* peer = peers_.by_data(in.from);
+    Kernel* kernel = peer == nullptr ? nullptr : kernels_.find(KernelId{peer->id.value});
+    if (kernel == nullptr) return failed(data_, in.from, id, why);
+    log_->error("OB512 a message of kernel {} was lost: {}", kernel->id.value, why.message);
+    requests_.lost(*kernel, {to, id}, why);
+  }
+}
+
+void Hub::failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why) {
+  log_->error("OB511 a message could not be served: {}", why.message);
+  socket.send(from, PeerId{}, wire::pack(id, why));
+}
+
+void Hub::handle_control(Incoming& in) {
   Peer* peer = peers_.by_control(in.from);
   const auto wrong = wire::verify(in.packet, limits_);
   if (wrong) {
@@ -158,14 +231,13 @@ void Hub::control_message(Incoming& in) {
   }
 }
 
-void Hub::data_message(Incoming& in) {
+void Hub::unverified(Incoming& in, std::string_view wrong) {
+  if (Peer* peer = peers_.by_data(in.from)) return malformed(*peer, data_, in, wrong);
+  log_->warn("OB505 a stranger sent bytes on data that are no message: {}", wrong);
+}
+
+void Hub::handle_data(Incoming& in) {
   Peer* peer = peers_.by_data(in.from);
-  const auto wrong = wire::verify(in.packet, limits_);
-  if (wrong) {
-    if (peer != nullptr) return malformed(*peer, data_, in, *wrong);
-    log_->warn("OB505 a stranger sent bytes on data that are no message: {}", *wrong);
-    return;
-  }
   if (peer == nullptr) return first_on_data(in);
   const RequestId id{in.packet.root().id()};
   const char* body = wire::EnumNameBody(in.packet.root().body_type());

@@ -27,6 +27,10 @@ class Hub {
       const std::string& token, const std::string& inproc, const Logger& log);
 
   Supervisor& supervisor() { return supervisor_; }
+  /// At the broker's end: tells all deaths to the last request, in one go.
+  void finish_deaths() {
+    while (requests_.turn()) continue;
+  }
 
  private:
   bool control_turn();
@@ -34,6 +38,11 @@ class Hub {
   void close_silent();
   void control_message(Incoming& in);
   void data_message(Incoming& in);
+  void handle_control(Incoming& in);
+  void handle_data(Incoming& in);
+  /// Answers the sender of a message whose handling threw.
+  void failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why);
+  void unverified(Incoming& in, std::string_view wrong);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
   void connection_gone(PeerId peer);

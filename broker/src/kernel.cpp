@@ -21,16 +21,18 @@ std::uint64_t milliseconds(Clock::TimePoint::duration duration) {
 
 }  // namespace
 
-bool StderrTail::read_from(int fd) {
+bool StderrTail::read_from(int fd, std::size_t bytes) {
   std::array<char, 4096> chunk{};
-  for (;;) {
+  for (std::size_t sum = 0; sum < bytes;) {
     const auto got = ::read(fd, chunk.data(), chunk.size());
     if (got < 0 && errno == EINTR) continue;
     if (got < 0) return true;
     if (got == 0) return false;
+    sum += static_cast<std::size_t>(got);
     tail_.append(chunk.data(), static_cast<std::size_t>(got));
     if (tail_.size() > 2 * kTailBytes) tail_.erase(0, tail_.size() - kTailBytes);
   }
+  return true;
 }
 
 std::string StderrTail::text() const {

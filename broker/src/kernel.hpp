@@ -26,11 +26,16 @@ struct Asker {
   bool operator==(const Asker&) const = default;
 };
 
+/// What is read of one process's stderr in one turn of the loop, which calls again.
+inline constexpr std::size_t kStderrTurn = std::size_t{64} * 1024;
+/// No pipe holds more; so much is read when the process has ended.
+inline constexpr std::size_t kStderrRest = std::size_t{1} << 20;
+
 /// The last lines of what a process wrote, at most 4 KiB.
 class StderrTail {
  public:
-  /// Reads what there is; false at end of file.
-  bool read_from(int fd);
+  /// Reads what there is, at most about `bytes`; false at end of file.
+  bool read_from(int fd, std::size_t bytes = kStderrTurn);
   /// Whole lines where possible.
   std::string text() const;
 

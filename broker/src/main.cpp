@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "log.hpp"
 #include "oast/broker/broker.hpp"
 #include "oast/error.hpp"
 
@@ -27,10 +28,10 @@ sigset_t block_ending_signals() {
 int serve(broker::Options options) {
   const sigset_t signals = block_ending_signals();
   broker::Broker broker(std::move(options));
-  std::fprintf(stderr, "oast broker ready in %s\n", broker.directory().c_str());
+  broker::write_to_stderr("oast broker ready in " + broker.directory().string() + "\n");
   int signal = 0;
   ::sigwait(&signals, &signal);
-  std::fprintf(stderr, "oast broker: ending its kernels\n");
+  broker::write_to_stderr("oast broker: ending its kernels\n");
   // A second signal ends it the hard way; the kernels' launchers then do the rest.
   ::pthread_sigmask(SIG_UNBLOCK, &signals, nullptr);
   broker.stop();

@@ -10,27 +10,36 @@ RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply,
   const std::size_t bytes = packet.bytes();
   // One that is larger than the limit still gets through, alone.
   if (bytes_ > 0 && bytes_ + bytes > max_bytes_) return Accepted::full;
-  if (!open_.try_emplace(key, Open{Stage::waiting, reply, 0}).second) return Accepted::duplicate;
+  const Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size()};
+  const auto [place, added] = open_.try_emplace(key, open);
+  if (!added) return Accepted::duplicate;
+  try {
+    waiting_.push_back({key, {}});
+  } catch (...) {
+    open_.erase(place);
+    throw;
+  }
+  waiting_.back().packet = std::move(packet);
   bytes_ += bytes;
-  waiting_.push_back({key, std::move(packet)});
   return Accepted::yes;
 }
 
 RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key) {
-  const Open open{Stage::direct, wire::Reply::value, 0};
+  const Open open{Stage::direct, wire::Reply::value};
   return open_.try_emplace(key, open).second ? Accepted::yes : Accepted::duplicate;
 }
 
 std::optional<RequestQueue::Dispatch> RequestQueue::dispatch() {
   while (!waiting_.empty() && (waiting_.front().cancelled || dispatched_count_ < window_)) {
+    if (!waiting_.front().cancelled) dispatched_.emplace_back(waiting_.front().key);
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
+    ++first_place_;
     if (next.cancelled) {
       --cancelled_;
       continue;
     }
     bytes_ -= next.packet.bytes();
-    dispatched_.emplace_back(next.key);
     ++dispatched_count_;
     Open& open = open_[next.key];
     open.stage = Stage::dispatched;
@@ -51,14 +60,7 @@ std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
   const Open open = found->second;
   open_.erase(found);
   if (open.stage == Stage::dispatched) forget_dispatched(open.sequence);
-  if (open.stage == Stage::waiting) {
-    const auto place = std::find_if(waiting_.begin(), waiting_.end(),
-                                    [&](const Waiting& w) { return w.key == key && !w.cancelled; });
-    bytes_ -= place->packet.bytes();
-    place->packet = {};
-    place->cancelled = true;
-    ++cancelled_;
-  }
+  if (open.stage == Stage::waiting) forget_waiting(waiting_[open.place - first_place_]);
   return open;
 }
 
@@ -78,15 +80,19 @@ void RequestQueue::forget_dispatched(std::uint64_t sequence) {
   }
 }
 
-std::vector<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_all() {
-  std::vector<std::pair<RequestKey, Open>> all(open_.begin(), open_.end());
-  std::sort(all.begin(), all.end(), [](const auto& a, const auto& b) { return a.first < b.first; });
-  open_.clear();
-  waiting_.clear();
-  first_sequence_ += dispatched_.size();
-  dispatched_.clear();
-  cancelled_ = bytes_ = dispatched_count_ = 0;
-  return all;
+std::optional<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_next() {
+  while (!waiting_.empty() && waiting_.front().cancelled) {
+    waiting_.pop_front();
+    ++first_place_;
+    --cancelled_;
+  }
+  if (open_.empty()) return std::nullopt;
+  RequestKey key = open_.begin()->first;
+  if (!dispatched_.empty())
+    key = *dispatched_.front();
+  else if (!waiting_.empty())
+    key = waiting_.front().key;
+  return std::pair(key, *end(key));
 }
 
 std::vector<RequestKey> RequestQueue::end_undispatched(PeerId host) {

@@ -26,9 +26,10 @@ struct RequestKeyHash {
   }
 };
 
-/// From acceptance to terminal reply. Invariants: every accepted request is in `open_` until `end`
-/// or `end_all` gives it back exactly once; at most `window` are dispatched; they are dispatched in
-/// the order of acceptance, which is the order of every lane.
+/// From acceptance to terminal reply. Every operation on one request takes constant time, however
+/// many wait. Invariants: every accepted request is in `open_` until `end`
+/// or `end_next` gives it back exactly once; at most `window` are dispatched; they are dispatched
+/// in the order of acceptance, which is the order of every lane.
 class RequestQueue {
  public:
   /// Evals and calls wait for their turn; direct requests (completion, channels) do not.
@@ -37,6 +38,7 @@ class RequestQueue {
     Stage stage = Stage::waiting;
     wire::Reply reply = wire::Reply::value;
     std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
+    std::uint64_t place = 0;     ///< waiting: its number among all that ever waited
   };
 
   RequestQueue(std::size_t window, std::size_t max_bytes)
@@ -59,7 +61,9 @@ class RequestQueue {
   const Open* find(RequestKey key) const;
   /// Ends it, wherever it is; what it was, or nothing.
   std::optional<Open> end(RequestKey key);
-  std::vector<std::pair<RequestKey, Open>> end_all();
+  /// Ends one request, in the order of acceptance but for the direct ones, which are last; nothing
+  /// when none is open.
+  std::optional<std::pair<RequestKey, Open>> end_next();
   /// Ends what a host still has waiting or direct here.
   std::vector<RequestKey> end_undispatched(PeerId host);
 
@@ -67,6 +71,7 @@ class RequestQueue {
   std::optional<RequestKey> running() const;
   /// The key of a dispatched, open request.
   std::optional<RequestKey> by_sequence(std::uint64_t sequence) const;
+  bool any_open() const { return !open_.empty(); }
   std::size_t waiting() const { return waiting_.size() - cancelled_; }
   std::size_t waiting_bytes() const { return bytes_; }
   std::size_t dispatched() const { return dispatched_count_; }
@@ -85,8 +90,9 @@ class RequestQueue {
   const std::size_t max_bytes_;
   std::unordered_map<RequestKey, Open, RequestKeyHash> open_;
   std::deque<Waiting> waiting_;
-  std::size_t cancelled_ = 0;  // of waiting_
-  std::size_t bytes_ = 0;      // of waiting_
+  std::uint64_t first_place_ = 0;  // of waiting_.front()
+  std::size_t cancelled_ = 0;      // of waiting_
+  std::size_t bytes_ = 0;          // of waiting_
   // The dispatched in order; ended ones stay as nothing until they reach the front.
   std::deque<std::optional<RequestKey>> dispatched_;
   std::uint64_t first_sequence_ = 1;  // of dispatched_.front()

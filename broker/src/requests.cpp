@@ -44,6 +44,18 @@ bool is_terminal(Body body) {
   }
 }
 
+constexpr int kEndedPerTurn = 512;
+constexpr std::size_t kFullTails = 256;
+constexpr std::size_t kBriefTail = 200;
+
+/// A copy of a message of the broker's own with another id.
+wire::Packet with_id(const wire::Packet& like, RequestId id) {
+  wire::Packet packet{zmq::message_t(like.message.data(), like.message.size()), {}};
+  auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(packet.message.data());
+  root->SetField<std::uint64_t>(wire::Message::VT_ID, id.value, 0);
+  return packet;
+}
+
 }  // namespace
 
 bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
@@ -82,7 +94,12 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
 void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet) {
   const auto accepted = kernel.queue.accept(key, reply, packet);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
-  kernel.hosts.insert(key.host);
+  try {
+    kernel.hosts.insert(key.host);
+  } catch (...) {
+    kernel.queue.end(key);
+    throw;
+  }
   dispatch(kernel);
 }
 
@@ -156,10 +173,41 @@ void Requests::cancel(Kernel& kernel, RequestKey key) {
     mail_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
 }
 
+void Requests::lost(Kernel& kernel, RequestKey key, const Failure& why) {
+  const auto open = kernel.queue.end(key);
+  if (open && open->reply != wire::Reply::nothing) mail_.fail(key, why);
+  dispatch(kernel);
+}
+
 void Requests::kernel_died(Kernel& kernel) {
-  const Failure why = died(kernel);
-  for (const auto& [key, open] : kernel.queue.end_all())
-    if (open.reply != wire::Reply::nothing) mail_.fail(key, why);
+  Failure why = died(kernel);
+  Ending ending{.kernel = kernel.id, .full = wire::pack(RequestId{1}, why), .brief = {}};
+  std::string& tail = why.death.stderr_tail;
+  if (tail.size() > kBriefTail) tail.erase(0, tail.size() - kBriefTail);
+  ending.brief = wire::pack(RequestId{1}, why);
+  if (!end_some(kernel, ending)) endings_.push_back(std::move(ending));
+}
+
+bool Requests::end_some(Kernel& kernel, Ending& ending) {
+  for (int i = 0; i < kEndedPerTurn; ++i) {
+    const auto next = kernel.queue.end_next();
+    if (!next) return true;
+    const auto& [key, open] = *next;
+    if (open.reply == wire::Reply::nothing) continue;
+    const auto& like = ending.told++ < kFullTails ? ending.full : ending.brief;
+    mail_.data(key.host, PeerId{}, with_id(like, key.id));
+  }
+  return false;
+}
+
+bool Requests::turn() {
+  if (endings_.empty()) return false;
+  // Each in its turn: who waits for one death does not wait for all.
+  Ending ending = std::move(endings_.front());
+  endings_.pop_front();
+  Kernel* kernel = kernels_.find(ending.kernel);
+  if (kernel != nullptr && !end_some(*kernel, ending)) endings_.push_back(std::move(ending));
+  return true;
 }
 
 void Requests::host_left(PeerId host) {

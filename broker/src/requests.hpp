@@ -1,6 +1,7 @@
 // What crosses the data socket: requests to kernels, answers to hosts.
 #pragma once
 
+#include <deque>
 #include <string_view>
 
 #include "events.hpp"
@@ -26,9 +27,14 @@ class Requests {
 
   /// Ends a request that waits at the broker.
   void cancel(Kernel& kernel, RequestKey key);
-  /// Ends all open requests with the kernel's death.
+  /// What the kernel said of a request could not be passed on: it ends with `why`, if it is open.
+  void lost(Kernel& kernel, RequestKey key, const Failure& why);
+  /// Ends all open requests with the kernel's death: some at once, the rest in `turn`.
   void kernel_died(Kernel& kernel);
   /// Ends what the host has not seen begin, and tells the kernels that it has asked something.
+  /// Goes on with those; says whether there were any.
+  bool turn();
+  /// Ends what the host has not seen begin.
   void host_left(PeerId host);
 
  private:
@@ -39,6 +45,19 @@ class Requests {
   void ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void finish(Kernel& kernel, RequestKey key, wire::Packet&& packet);
 
+  /// A kernel that died with more requests than one turn can end. Each gets the same Failure but
+  /// for its id; the last lines of stderr travel with the first kFullTails of them, and less with
+  /// others.
+  struct Ending {
+    KernelId kernel;
+    wire::Packet full;
+    wire::Packet brief;
+    std::size_t told = 0;
+  };
+  /// Ends some; true when none are left.
+  bool end_some(Kernel& kernel, Ending& ending);
+
+  std::deque<Ending> endings_;
   KernelTable& kernels_;
   Mail& mail_;
   Events& events_;

@@ -313,7 +313,7 @@ Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
 /// after that.
 void Supervisor::exited(Kernel& kernel) {
   kernel.exit_watch.reset();
-  kernel.stderr_tail.read_from(kernel.process->stderr_fd());
+  kernel.stderr_tail.read_from(kernel.process->stderr_fd(), kStderrRest);
   kernel.death = explain(kernel, kernel.process->reap());
   kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] {
     log_->warn("OB107 kernel {} ({}) has ended, but not its connection: its last data may be lost",
@@ -360,11 +360,17 @@ void Supervisor::ended(Kernel& kernel) {
   if (on_death_) on_death_(kernel);
   bury(kernel);
   events_.changed(kernel);
-  burials_[kernel.id.value] = loop_.after(kRemembered, [this, id = kernel.id] {
+  remember(kernel.id);
+  if (all_stopped_ && kernels_.living() == 0) all_stopped_();
+}
+
+void Supervisor::remember(KernelId id) {
+  burials_[id.value] = loop_.after(kRemembered, [this, id] {
+    const Kernel* kernel = kernels_.find(id);
+    if (kernel != nullptr && kernel->queue.any_open()) return remember(id);  // they are being told
     kernels_.remove(id);
     burials_.erase(id.value);
   });
-  if (all_stopped_ && kernels_.living() == 0) all_stopped_();
 }
 
 /// Tells everybody who waited for the end, or for a start that it made impossible.

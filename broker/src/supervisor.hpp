@@ -74,6 +74,7 @@ class Supervisor {
   void exited(Kernel& kernel);
   void ended(Kernel& kernel);
   void bury(Kernel& kernel);
+  void remember(KernelId id);
   Death explain(const Kernel& kernel, ExitStatus status) const;
 
   EventLoop& loop_;

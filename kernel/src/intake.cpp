@@ -25,7 +25,7 @@ Intake::Taken Intake::push(wire::Addressed&& message) {
     if (cancelled_before(message.sequence)) return Taken::cancelled;
     auto& queue = query ? queries_ : queue_;
     if (queue.size() >= kMostWaiting) return Taken::overloaded;
-    queue.push_back({std::move(message)});
+    queue.push({std::move(message)}, received_);
     note_waiting();
   }
   if (query) bell_->ring();
@@ -46,8 +46,7 @@ bool Intake::cancelled_before(std::uint64_t sequence) {
 std::optional<Request> Intake::next() {
   const std::lock_guard lock(mutex_);
   if (queue_.empty() || closed_) return std::nullopt;
-  std::optional<Request> request(std::move(queue_.front()));
-  queue_.pop_front();
+  std::optional<Request> request(queue_.pop());
   note_waiting();
   // Under the mutex: who looks for it finds it either in the queue or at the gate.
   gate_.begin(request->sequence(), request->asker());
@@ -57,8 +56,7 @@ std::optional<Request> Intake::next() {
 std::optional<Request> Intake::next_query() {
   const std::lock_guard lock(mutex_);
   if (queries_.empty() || closed_) return std::nullopt;
-  std::optional<Request> request(std::move(queries_.front()));
-  queries_.pop_front();
+  std::optional<Request> request(queries_.pop());
   note_waiting();
   return request;
 }
@@ -96,8 +94,7 @@ Intake::Stopped Intake::stop(std::uint64_t sequence) {
     return hit ? Stopped{State::signalled, hit->sequence} : Stopped{State::nothing, 0};
   }
   if (gate_.interrupt(sequence)) return {State::signalled, sequence};
-  if (auto found = take_out([&](const Request& r) { return r.sequence() == sequence; }))
-    return *found;
+  if (auto found = take_out(sequence)) return *found;
   if (sequence <= received_) return {State::finished, sequence};
   cancelled_.insert(sequence);
   return {State::cancelled, sequence};
@@ -107,26 +104,70 @@ Intake::Stopped Intake::stop(Asker asker) {
   using State = wire::BreakState;
   const std::lock_guard lock(mutex_);
   if (const auto hit = gate_.interrupt(asker)) return {State::signalled, hit->sequence};
-  if (auto found = take_out([&](const Request& r) { return r.asker() == asker; })) return *found;
+  if (auto found = take_out(asker)) return *found;
   return {State::finished, 0};
 }
 
-template <class Matches>
-std::optional<Intake::Stopped> Intake::take_out(const Matches& matches) {
-  auto found = take_out(queue_, matches);
-  if (!found) found = take_out(queries_, matches);
+template <class Key>
+std::optional<Intake::Stopped> Intake::take_out(const Key& key) {
+  auto found = queue_.take_out(key);
+  if (!found) found = queries_.take_out(key);
   if (found) note_waiting();
   return found;
 }
 
-template <class Matches>
-std::optional<Intake::Stopped> Intake::take_out(std::deque<Request>& queue,
-                                                const Matches& matches) {
-  const auto found = std::find_if(queue.begin(), queue.end(), matches);
-  if (found == queue.end()) return std::nullopt;
-  const Stopped result{wire::BreakState::cancelled, found->sequence(), found->asker()};
-  queue.erase(found);
+void Intake::Waiting::push(Request&& request, std::uint64_t received) {
+  if (request.sequence() == 0) {
+    const Asker asker = request.asker();
+    uncounted_.insert_or_assign({asker.host.value, asker.request.value}, first_ + places_.size());
+  }
+  places_.push_back({std::move(request), received});
+  ++size_;
+}
+
+Request Intake::Waiting::pop() {
+  Request request = std::move(*places_.front().request);
+  note_gone(request);
+  places_.front().request.reset();
+  drop_gaps();
+  return request;
+}
+
+std::optional<Intake::Stopped> Intake::Waiting::take_out(std::uint64_t sequence) {
+  // The first place by which so many had come is the one of that number.
+  const auto place = std::ranges::lower_bound(places_, sequence, {}, &Place::received);
+  if (place == places_.end() || !place->request || place->request->sequence() != sequence)
+    return std::nullopt;
+  return take_out(*place);
+}
+
+std::optional<Intake::Stopped> Intake::Waiting::take_out(const Asker& asker) {
+  const auto found = uncounted_.find({asker.host.value, asker.request.value});
+  if (found == uncounted_.end()) return std::nullopt;
+  return take_out(places_[found->second - first_]);
+}
+
+std::optional<Intake::Stopped> Intake::Waiting::take_out(Place& place) {
+  const Stopped result{wire::BreakState::cancelled, place.request->sequence(),
+                       place.request->asker()};
+  note_gone(*place.request);
+  place.request.reset();
+  drop_gaps();
   return result;
+}
+
+void Intake::Waiting::note_gone(const Request& request) {
+  --size_;
+  const Asker asker = request.asker();
+  if (request.sequence() == 0) uncounted_.erase({asker.host.value, asker.request.value});
+}
+
+/// The first place is never one that was taken out.
+void Intake::Waiting::drop_gaps() {
+  while (!places_.empty() && !places_.front().request) {
+    places_.pop_front();
+    ++first_;
+  }
 }
 
 void Intake::close() {

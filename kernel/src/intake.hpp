@@ -4,9 +4,11 @@
 #include <atomic>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <mutex>
 #include <optional>
 #include <unordered_set>
+#include <utility>
 
 #include "asker.hpp"
 #include "bell.hpp"
@@ -62,7 +64,7 @@ class Intake {
   };
   /// Interrupts the request of that number, or cancels it, also one that has yet to come.
   Stopped stop(std::uint64_t sequence);
-  /// The same for a request that came.
+  /// The same for a request that came and is neither Eval nor Call.
   Stopped stop(Asker asker);
 
   /// Nothing begins any more, and what runs is interrupted.
@@ -70,17 +72,40 @@ class Intake {
   bool closed() const noexcept { return closed_; }
 
  private:
-  template <class Matches>
-  std::optional<Stopped> take_out(const Matches& matches);
-  template <class Matches>
-  static std::optional<Stopped> take_out(std::deque<Request>& queue, const Matches& matches);
+  /// What waits, in order; one is taken out in constant or logarithmic time, however many there
+  /// are.
+  class Waiting {
+   public:
+    std::size_t size() const { return size_; }
+    bool empty() const { return size_ == 0; }
+    void push(Request&& request, std::uint64_t received);
+    Request pop();
+    std::optional<Stopped> take_out(std::uint64_t sequence);
+    std::optional<Stopped> take_out(const Asker& asker);
+
+   private:
+    struct Place {
+      std::optional<Request> request;  // nothing: taken out
+      std::uint64_t received;          // Evals and Calls that had come, this one included
+    };
+    std::optional<Stopped> take_out(Place& place);
+    void note_gone(const Request& request);
+    void drop_gaps();
+
+    std::deque<Place> places_;
+    std::uint64_t first_ = 0;  // the number of places_.front()
+    std::size_t size_ = 0;
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> uncounted_;  // asker: number
+  };
+  template <class Key>
+  std::optional<Stopped> take_out(const Key& key);
   bool cancelled_before(std::uint64_t sequence);
   void note_waiting();
 
   InterruptGate& gate_;
   mutable std::mutex mutex_;
-  std::deque<Request> queue_;
-  std::deque<Request> queries_;                  // when they are kept separate
+  Waiting queue_;
+  Waiting queries_;                              // when they are kept separate
   Bell* bell_ = nullptr;                         // then
   Fd fd_;                                        // once somebody asked for it
   std::uint64_t received_ = 0;                   // the number of the last

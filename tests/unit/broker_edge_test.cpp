@@ -1,6 +1,8 @@
 // The edge where bytes enter: strangers, impostors, nonsense.
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/stat.h>
+#include <unistd.h>
 
 #include <atomic>
 #include <fstream>
@@ -32,6 +34,26 @@ void send_raw(zmq::socket_t& socket, std::vector<std::string> frames) {
     socket.send(zmq::buffer(frames[i]),
                 i + 1 < frames.size() ? zmq::send_flags::sndmore : zmq::send_flags::none);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+/// While it lives, this process can have so many more bytes of memory.
+class AddressSpace {
+ public:
+  explicit AddressSpace(std::size_t more) {
+    REQUIRE(::getrlimit(RLIMIT_AS, &before_) == 0);
+    std::size_t pages = 0;
+    std::ifstream("/proc/self/statm") >> pages;
+    const rlimit tight{pages * static_cast<std::size_t>(::getpagesize()) + more, before_.rlim_max};
+    REQUIRE(::setrlimit(RLIMIT_AS, &tight) == 0);
+  }
+  ~AddressSpace() { ::setrlimit(RLIMIT_AS, &before_); }
+  AddressSpace(const AddressSpace&) = delete;
+  AddressSpace& operator=(const AddressSpace&) = delete;
+
+ private:
+  rlimit before_{};
+};
+#endif
 
 /// The broker still serves this host.
 void check_served(wire::Connection& host) {
@@ -373,3 +395,25 @@ TEST_CASE("A directory that others may enter, or whose path is too long, is refu
   options.directory = scratch.path() / std::string(120, 'x');
   CHECK_THROWS_WITH_AS(broker::Broker{options}, doctest::Contains("107"), Error);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+TEST_CASE("P5: a message for which the memory lacks costs its sender, never the broker") {
+  BrokerFixture f;
+  auto bystander = f.host("bystander");
+  auto control = dealer(f.context, f.broker.control_endpoint());
+  auto greedy = hello(f.broker.token());
+  // No heap of malloc's, which has 64 MiB of addresses from the start, has a place for it.
+  greedy.name = std::string((std::size_t{64} << 20) - 4096, 'x');
+  auto packet = wire::pack(RequestId{1}, greedy);
+  zmq::message_t kept;  // else the memory of what was sent is there again
+  kept.copy(packet.message);
+  greedy.name = {};
+  // The message comes through; a copy of the name does not fit any more.
+  const AddressSpace tight(std::size_t{80} << 20);
+  REQUIRE(wire::send(control, PeerId{}, packet));
+  CHECK(kind_of(next(control)) == oast::FailureKind::overloaded);
+  check_served(bystander);
+  send(control, PeerId{}, 2, hello(f.broker.token()));
+  CHECK(next(control).packet.root().body_as_Welcome() != nullptr);
+}
+#endif

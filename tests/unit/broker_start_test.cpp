@@ -218,3 +218,22 @@ TEST_CASE("P3: a kernel that starts ends with the host that asked for it") {
     std::this_thread::yield();
   CHECK(::kill(pid, 0) == -1);
 }
+
+TEST_CASE(
+    "P4: a program that writes to stderr without end stops nobody, and its start ends in time") {
+  BrokerFixture f({spec("noisy", {"/bin/sh", "-c", "echo $$ > pid; exec yes >&2"})});
+  auto host = f.host();
+  auto other = f.host();
+  auto message = start("noisy");
+  message.cwd = f.scratch.path();
+  message.timeout_ms = 1000;
+  send(host.control, PeerId{}, 1, message);
+  pid_t pid = 0;
+  while (pid == 0) std::ifstream(f.scratch.path() / "pid") >> pid;
+  send(other.control, PeerId{}, 2, wire::ListT{});
+  CHECK(next_answer(other.control).packet.root().body_as_Listing() != nullptr);
+  const Failure why = failure_of(next_answer(host.control));
+  CHECK(why.kind == oast::FailureKind::timeout);
+  CHECK(why.death.stderr_tail.find("y\ny\n") != std::string::npos);
+  CHECK(::kill(pid, 0) == -1);
+}

@@ -2,6 +2,7 @@
 #include <doctest/doctest.h>
 
 #include <csignal>
+#include <ctime>
 #include <string>
 #include <vector>
 
@@ -246,6 +247,27 @@ TEST_CASE("what is queued can be cancelled once, by number or by id, and never b
   CHECK(w.intake.next()->asker() == Asker{PeerId{1}, RequestId{13}});
   w.gate.end();
   CHECK_FALSE(w.intake.next().has_value());
+}
+
+TEST_CASE("P4: cancelling what is queued takes the same time however much is queued") {
+  Waiting w;
+  constexpr std::uint64_t kMany = 50'000;
+  for (std::uint64_t i = 1; i <= kMany; ++i) {
+    w.intake.push(eval_of(PeerId{1}, i));
+    if (i % 10 == 0) w.intake.push(completion_of(PeerId{2}, i));
+  }
+  const auto cpu = std::clock();
+  for (std::uint64_t i = kMany - 1; i > 0; --i)
+    if (i % 10 != 5) REQUIRE(w.intake.stop(i).cancelled == Asker{PeerId{1}, RequestId{i}});
+  for (std::uint64_t i = kMany; i > 10; i -= 10)
+    REQUIRE(w.intake.stop({PeerId{2}, RequestId{i}}).cancelled.has_value());
+  CHECK(std::clock() - cpu < 2 * CLOCKS_PER_SEC);
+  CHECK(w.intake.size() == kMany / 10 + 2);
+  CHECK(w.intake.next()->sequence == 5);
+  w.gate.end();
+  CHECK(w.intake.next()->asker() == Asker{PeerId{2}, RequestId{10}});
+  w.gate.end();
+  CHECK(w.intake.next()->sequence == 15);
 }
 
 TEST_CASE("P10: what is cancelled before it came is never taken in, and the next one is") {
