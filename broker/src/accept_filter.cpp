@@ -23,8 +23,9 @@ namespace oast::broker {
 
 namespace {
 
-/// From accept to Hello, Join or a subscription with a token.
-constexpr std::chrono::seconds kTimeToProve{5};
+/// From accept to Hello, Join or a subscription with a token; less than what hosts wait for a
+/// broker, so that a newcomer who was refused for their sake still gets in.
+constexpr unsigned kMostChecks = 4;
 
 using Accept4 = int (*)(int, sockaddr*, socklen_t*, int);
 using Accept = int (*)(int, sockaddr*, socklen_t*);
@@ -148,8 +149,6 @@ bool AcceptFilter::install() {
   return installed;
 }
 
-AcceptFilter::AcceptFilter(std::shared_ptr<Clock> clock) : clock_(std::move(clock)) {}
-
 AcceptFilter::~AcceptFilter() {
   const std::lock_guard lock(shared().mutex);
   for (const auto& path : paths_) shared().by_path.erase(path);
@@ -165,7 +164,7 @@ bool AcceptFilter::admits(int fd) {
   unproven_.erase(fd);  // of one that is closed: the descriptor is given again
   if (unproven_.size() >= most_unproven()) forget_closed();
   if (unproven_.size() < most_unproven() && descriptors_left(kLeftByConnections)) {
-    unproven_[fd] = {cookie_of(fd), clock_->now()};
+    unproven_[fd] = {.cookie = cookie_of(fd)};
     return true;
   }
   ++report_.refused;
@@ -185,16 +184,15 @@ void AcceptFilter::proven(int fd) {
 AcceptFilter::Report AcceptFilter::close_silent() {
   const std::lock_guard lock(shared().mutex);
   forget_closed();
-  const auto latest = clock_->now() - kTimeToProve;
-  for (const auto& [fd, connection] : unproven_) {
-    if (connection.since > latest) continue;
+  for (auto& [fd, connection] : unproven_) {
+    if (++connection.checks < kMostChecks) continue;
     // Its descriptor is libzmq's to close, at any moment. A duplicate stays what it is.
     const Fd held(::fcntl(fd, F_DUPFD_CLOEXEC, 3));
     if (!held || cookie_of(held.get()) != connection.cookie) continue;
     ::shutdown(held.get(), SHUT_RDWR);
     ++report_.closed;
   }
-  std::erase_if(unproven_, [&](const auto& entry) { return entry.second.since <= latest; });
+  std::erase_if(unproven_, [](const auto& entry) { return entry.second.checks >= kMostChecks; });
   return std::exchange(report_, {});
 }
 

@@ -2,12 +2,9 @@
 #pragma once
 
 #include <cstdint>
-#include <memory>
 #include <string>
 #include <unordered_map>
 #include <vector>
-
-#include "oast/broker/broker.hpp"
 
 namespace oast::broker {
 
@@ -23,7 +20,7 @@ namespace oast::broker {
 /// Threads: all functions from any thread.
 class AcceptFilter {
  public:
-  explicit AcceptFilter(std::shared_ptr<Clock> clock);
+  AcceptFilter() = default;
   ~AcceptFilter();
   AcceptFilter(const AcceptFilter&) = delete;
   AcceptFilter& operator=(const AcceptFilter&) = delete;
@@ -41,7 +38,8 @@ class AcceptFilter {
     unsigned refused = 0;
     unsigned closed = 0;
   };
-  /// Closes those that took too long; tells what happened since the last call.
+  /// To be called once a second. Closes those that it found silent four times: what they said while
+  /// nobody could listen counts. Tells what happened since the last call.
   Report close_silent();
 
   /// For libzmq's threads, which hold the lock: whether it may have this connection.
@@ -50,11 +48,10 @@ class AcceptFilter {
  private:
   struct Unproven {
     std::uint64_t cookie;  // of the socket, as the descriptor may be another's by now
-    Clock::TimePoint since;
+    unsigned checks = 0;   // that found it silent
   };
   void forget_closed();
 
-  const std::shared_ptr<Clock> clock_;
   std::vector<std::string> paths_;
   std::unordered_map<int, Unproven> unproven_;  // by descriptor
   Report report_;

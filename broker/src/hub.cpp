@@ -69,7 +69,6 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
     : loop_(loop),
       limits_(limits_of(options)),
       log_(log),
-      filter_(options.clock),
       // Nothing on control is large.
       control_(context, options.message_bytes),
       data_(context, options.frame_bytes),

@@ -342,6 +342,34 @@ TEST_CASE("P5: a message of too many frames is refused") {
   check_served(host);
 }
 
+TEST_CASE("P4: a peer that speaks and never says Hello is closed, one that did is not") {
+  const auto clock = std::make_shared<ManualClock>();
+  BrokerFixture f({}, clock);
+  auto host = f.host();
+  zmq::socket_t stranger(f.context, zmq::socket_type::dealer);
+  stranger.set(zmq::sockopt::linger, 0);
+  stranger.set(zmq::sockopt::reconnect_ivl, -1);
+  REQUIRE(::zmq_socket_monitor(stranger.handle(), "inproc://closed", ZMQ_EVENT_DISCONNECTED) == 0);
+  zmq::socket_t closed(f.context, zmq::socket_type::pair);
+  closed.connect("inproc://closed");
+  stranger.connect(f.broker.data_endpoint());
+  send(stranger, PeerId{}, 1, wire::EvalT{});
+  CHECK(kind_of(next(stranger)) == oast::FailureKind::permission_denied);
+  zmq::pollitem_t event{closed.handle(), 0, ZMQ_POLLIN, 0};
+  int seconds = 0;
+  while (zmq::poll(&event, 1, std::chrono::milliseconds(10)) == 0) {
+    REQUIRE(++seconds < 1000);
+    clock->advance(std::chrono::milliseconds(1001));
+    check_served(host);
+  }
+  CHECK(seconds >= 4);
+  for (int more = 0; more < 10; ++more) {
+    clock->advance(std::chrono::milliseconds(1001));
+    check_served(host);
+  }
+  ::zmq_socket_monitor(stranger.handle(), nullptr, 0);
+}
+
 TEST_CASE("P6: control is served though data never runs dry") {
   // Time stands still: this host answers no Ping while the flood grows.
   BrokerFixture f({}, std::make_shared<ManualClock>());

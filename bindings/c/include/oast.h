@@ -179,7 +179,9 @@ typedef struct oast_embedded_options {
   uint32_t start_timeout_ms; /* for kernels to register; 0: 30000 */
 } oast_embedded_options;
 
-/* A broker of its own, on a thread of this process. Blocks while it starts. */
+/* A broker of its own, on a thread of this process. Blocks while it starts. Raises the process's
+ * soft limit on descriptors (RLIMIT_NOFILE) to the hard one, at most to 131,072, as each kernel
+ * takes five; kernels do not inherit it. OAST_OVERLOADED when fewer than 24 are left. */
 OAST_API oast_status oast_broker_embedded(const oast_embedded_options* options,
                                           oast_broker** broker);
 /* The embedded broker that all workers of the process share unless told otherwise: made when asked

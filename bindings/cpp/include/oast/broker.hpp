@@ -122,7 +122,9 @@ struct AttachOptions {
 /// said, or `disconnected` when it is gone. They must not be called in a callback or continuation.
 class Broker {
  public:
-  /// A broker of its own, on a thread of this process. Blocks while it starts.
+  /// A broker of its own, on a thread of this process. Blocks while it starts. Raises the process's
+  /// soft limit on descriptors (RLIMIT_NOFILE) to the hard one, at most to 131,072, as each kernel
+  /// takes five; kernels do not inherit it. Throws Error(overloaded) when fewer than 24 are left.
   static Broker embedded(const EmbeddedOptions& options = {});
   /// The embedded broker that all Workers of the process share unless told otherwise. Made when
   /// asked for first, ended with its last handle, then made anew when asked for again.
