@@ -257,8 +257,6 @@ oast_status oast_request_completeness(oast_request* request, oast_code_status st
   });
 }
 
-int oast_kernel_interrupted(const oast_kernel* kernel) {
-  return kernel->process.interrupted();
-}
+int oast_kernel_interrupted(const oast_kernel* kernel) { return kernel->process.interrupted(); }
 
 }  // extern "C"

@@ -180,6 +180,9 @@ void CValues::add(const Value& value) {
                  [&](const Buffer& v) { set_data(v.view()); },
                  [&](const Value::List& v) {
                    node.count = v.size();
+                   // At most doubles, as growing does: many short lists must not copy all each
+                   // time.
+                   if (v.size() > nodes_.capacity()) nodes_.reserve(nodes_.size() + v.size());
                    for (const Value& item : v) add(item);
                  },
                  [&](const Value::Map& v) {

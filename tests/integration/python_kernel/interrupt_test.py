@@ -103,6 +103,13 @@ class Interrupts(KernelTest):
                 self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
                 self.outputs.clear()
 
+    def test_sigint_is_a_keyboard_interrupt_in_a_forked_child(self):
+        code = ("import os, signal\npid = os.fork()\nif pid == 0:\n    try:\n"
+                "        os.kill(os.getpid(), signal.SIGINT)\n"
+                "    except KeyboardInterrupt: os._exit(7)\n    os._exit(8)\n"
+                "os.waitpid(pid, 0)[1] >> 8")
+        self.assertEqual(self.eval(code), 7)
+
     def test_P10_forked_children_are_interrupted_and_then_again(self):
         slow = ("import concurrent.futures, multiprocessing, os, time\n"
                 "def slow(n): os.write(1, b'in '); time.sleep(60)\n"
