@@ -1,5 +1,6 @@
 #include "heartbeats.hpp"
 
+#include <algorithm>
 #include <utility>
 
 namespace oast::broker {
@@ -24,10 +25,16 @@ Heartbeats::Heartbeats(EventLoop& loop, const Options& options, PeerTable& peers
       mail_(mail),
       events_(events),
       log_(std::move(log)),
+      last_beat_(loop.now()),
       timer_(loop_.after(options.heartbeat, [this] { beat(); })) {}
 
 void Heartbeats::beat() {
   timer_ = loop_.after(options_.heartbeat, [this] { beat(); });
+  const auto now = loop_.now();
+  // A late beat is time that this process did not run, in which it could hear nobody.
+  const auto late = std::max(now - std::exchange(last_beat_, now) - options_.heartbeat,
+                             Clock::TimePoint::duration{});
+  peers_.each([&](Peer& peer) { peer.last_heard = std::min(peer.last_heard + late, now); });
   wire::PingT ping;
   ping.sent_ns = nanoseconds(loop_.now());
   // Conclusions after the round: they change the table.

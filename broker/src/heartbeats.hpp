@@ -36,6 +36,7 @@ class Heartbeats {
   Events& events_;
   Logger log_;
   std::function<void(PeerId)> on_lost_;
+  Clock::TimePoint last_beat_;
   EventLoop::Handle timer_;
 };
 

@@ -37,6 +37,10 @@ class Burst {
 
 constexpr std::chrono::seconds kExitIsSeen{1};
 constexpr std::chrono::seconds kSilenceCheck{1};
+/// How long the data connection of a host that left may stand, and how long it takes at most to
+/// receive the last of it when others never let the socket run dry.
+constexpr std::chrono::milliseconds kLastHostData{500};
+constexpr std::chrono::milliseconds kFloodedHostData{40};
 
 constexpr std::string_view kNoFrames =
     "its frames should be [to][Message] and at most 1024 buffers";
@@ -108,8 +112,8 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
   interrupts_.on_cancelled(
       [this](Kernel& kernel, RequestKey key) { requests_.cancel(kernel, key); });
   heartbeats_.on_lost([this](PeerId host) { host_gone(host, "it lost its heartbeat"); });
-  desk_.on_goodbye([this](PeerId host) { host_gone(host, "it said goodbye"); });
-  desk_.on_host_died([this](PeerId host) { host_gone(host, "its process ended"); });
+  desk_.on_goodbye([this](PeerId host) { host_leaves(host, "it said goodbye"); });
+  desk_.on_host_died([this](PeerId host) { host_leaves(host, "its process ended"); });
 
   loop.on_exception(
       [this](const char* what) { log_->error("OB513 a callback of the loop threw: {}", what); });
@@ -146,11 +150,12 @@ bool Hub::control_turn() {
 
 bool Hub::data_turn() {
   supervisor_.probe_exited();
+  probe_leaving();
   Incoming in;
   bool any = requests_.turn();
   for (Burst burst(kDataBurst); !burst.over(); any = true) {
     const auto received = data_.receive(in);
-    if (received == RouterSocket::Received::nothing) return supervisor_.bury_exited() || any;
+    if (received == RouterSocket::Received::nothing) return let_ended_go() || any;
     burst.count(in.packet.bytes());
     if (received == RouterSocket::Received::message) {
       data_message(in);
@@ -244,6 +249,9 @@ void Hub::handle_data(Incoming& in) {
     Kernel* kernel = kernels_.find(KernelId{peer->id.value});
     if (kernel != nullptr && !requests_.from_kernel(*kernel, in.to, std::move(in.packet)))
       log_->warn("OB506 kernel {} sent {} on data: dropped", kernel->id.value, body);
+  } else if (in.packet.root().body_type() == wire::Body::Goodbye) {
+    peer->data_ended = true;
+    mail_.data(peer->id, PeerId{}, wire::pack(id, wire::OkT{}));
   } else if (peer->role == wire::Role::monitor ||
              !requests_.from_host(*peer, in.to, std::move(in.packet))) {
     mail_.fail({peer->id, id}, failure(FailureKind::invalid,
@@ -276,7 +284,7 @@ void Hub::first_on_data(Incoming& in) {
 /// about to be known, with the reason.
 void Hub::connection_gone(PeerId peer) {
   Kernel* kernel = kernels_.find(KernelId{peer.value});
-  if (kernel == nullptr) return host_gone(peer, "its connection is gone");
+  if (kernel == nullptr) return host_leaves(peer, "its connection is gone");
   if (!kernel->serving() || kernel->lost_deadline) return;
   kernel->lost_deadline = loop_.after(kExitIsSeen, [this, kernel] {
     supervisor_.kill(*kernel, DeathCause::lost_heartbeat, "its connection broke and it was killed");
@@ -308,9 +316,49 @@ void Hub::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::s
   socket.send(in.from, PeerId{}, wire::pack(wire::read_head(in.packet).id, refusal));
 }
 
+/// It is gone when all that it had sent on data was received: what it asked for last counts.
+void Hub::host_leaves(PeerId host, const char* how) {
+  Peer* peer = peers_.find(host);
+  if (peer == nullptr || peer->role == wire::Role::kernel || leaving_.contains(host)) return;
+  if (!peer->joined() || peer->data_ended) return host_gone(host, how);
+  peer->process_watch.reset();  // it would call again and again
+  leaving_[host] = {.how = how, .data_closed = false, .deadline = gone_after(kLastHostData, host)};
+  // Nothing may come that would make the loop look.
+  loop_.post([] {});
+}
+
+EventLoop::Handle Hub::gone_after(std::chrono::milliseconds time, PeerId host) {
+  return loop_.after(time, [this, host] {
+    if (const auto at = leaving_.find(host); at != leaving_.end()) host_gone(host, at->second.how);
+  });
+}
+
+void Hub::probe_leaving() {
+  for (auto& [host, leaving] : leaving_) {
+    if (leaving.data_closed || mail_.probe_data(host)) continue;
+    leaving.data_closed = true;
+    leaving.deadline = gone_after(kFloodedHostData, host);
+  }
+}
+
+/// To be called when all was received that had come.
+bool Hub::let_ended_go() {
+  const bool kernels = supervisor_.bury_exited();
+  return let_leaving_go() || kernels;
+}
+
+bool Hub::let_leaving_go() {
+  std::vector<std::pair<PeerId, const char*>> gone;
+  for (const auto& [host, leaving] : leaving_)
+    if (leaving.data_closed) gone.emplace_back(host, leaving.how);
+  for (const auto& [host, how] : gone) host_gone(host, how);
+  return !gone.empty();
+}
+
 void Hub::host_gone(PeerId host, const char* how) {
   Peer* peer = peers_.find(host);
   if (peer == nullptr || peer->role == wire::Role::kernel) return;
+  leaving_.erase(host);
   log_->info("OB509 peer {} ({}) left: {}", host.value, peer->name, how);
   // Held until the end: this may run in a callback of its own watch.
   const auto process = std::move(peer->process);

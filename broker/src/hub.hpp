@@ -1,8 +1,10 @@
 // The inside of a broker, put together.
 #pragma once
 
+#include <chrono>
 #include <functional>
 #include <string>
+#include <unordered_map>
 
 #include "accept_filter.hpp"
 #include "control_desk.hpp"
@@ -46,6 +48,17 @@ class Hub {
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
   void connection_gone(PeerId peer);
+  /// A host that has left, whose last data may not have been received yet.
+  struct Leaving {
+    const char* how;
+    bool data_closed;
+    EventLoop::Handle deadline;
+  };
+  void host_leaves(PeerId host, const char* how);
+  EventLoop::Handle gone_after(std::chrono::milliseconds time, PeerId host);
+  void probe_leaving();
+  bool let_ended_go();
+  bool let_leaving_go();
   void host_gone(PeerId host, const char* how);
   void kernel_died(Kernel& kernel);
 
@@ -66,6 +79,7 @@ class Hub {
   Requests requests_;
   Heartbeats heartbeats_;
   ControlDesk desk_;
+  std::unordered_map<PeerId, Leaving> leaving_;
 };
 
 }  // namespace oast::broker

@@ -26,7 +26,8 @@ struct Peer {
   RoutingId data;                    ///< empty until joined
   std::vector<std::uint8_t> ticket;  ///< empty once used
   Clock::TimePoint last_heard;
-  Fd process;  ///< pidfd of a host on this machine, if it told its pid
+  bool data_ended = false;  ///< a host said Goodbye on data: all that it sent there was received
+  Fd process;               ///< pidfd of a host on this machine, if it told its pid
   EventLoop::Handle process_watch;
 
   bool joined() const { return !data.empty(); }

@@ -98,11 +98,13 @@ std::optional<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_next(
 std::vector<RequestKey> RequestQueue::end_undispatched(PeerId host) {
   std::vector<RequestKey> keys;
   for (const auto& [key, open] : open_)
-    if (key.host == host && open.stage != Stage::dispatched) keys.push_back(key);
+    if (key.host == host && open.stage != Stage::dispatched && open.reply != wire::Reply::nothing)
+      keys.push_back(key);
   for (const auto& key : keys) open_.erase(key);
   // One pass, for there may be many.
   for (auto& place : waiting_)
-    if (place.key.host == host && !place.cancelled) forget_waiting(place);
+    if (place.key.host == host && !place.cancelled && !open_.contains(place.key))
+      forget_waiting(place);
   return keys;
 }
 

@@ -21,7 +21,8 @@ constexpr std::chrono::milliseconds kSlice{50};
 constexpr std::string_view kIpc = "ipc://";
 
 /// libzmq would dial a dead ipc endpoint again and again; a plain connect says at once that nobody
-/// is there.
+/// is there. It does not block: a full backlog (EAGAIN) of a stopped broker is a listener, too,
+/// whose answer is waited for until the deadline.
 void require_listener(const std::string& endpoint) {
   if (!endpoint.starts_with(kIpc)) return;
   const std::string path = endpoint.substr(kIpc.size());
@@ -30,7 +31,7 @@ void require_listener(const std::string& endpoint) {
   if (path.size() >= sizeof address.sun_path)
     throw Error(oast::FailureKind::invalid, "the socket path is too long: " + path);
   std::copy(path.begin(), path.end(), address.sun_path);
-  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  const int fd = ::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
   if (fd < 0) throw Error(oast::FailureKind::disconnected, "no socket to be had");
   const int result =
       ::connect(fd, reinterpret_cast<const sockaddr*>(&address), sizeof address);  // NOLINT

@@ -14,6 +14,10 @@ namespace {
 
 constexpr const char* kMonitorEndpoint = "inproc://oast-control-monitor";  // one line per context
 
+/// Looks that it takes at least to find the broker silent. One that is stopped for long between two
+/// looks has the others left to hear the broker.
+constexpr int kSlices = 5;
+
 zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& socket) {
   if (zmq_socket_monitor(socket.handle(), kMonitorEndpoint, ZMQ_EVENT_DISCONNECTED) != 0)
     throw zmq::error_t();
@@ -69,7 +73,7 @@ void ControlLine::run() {
 }
 
 void ControlLine::serve() {
-  heard_ = Clock::now();
+  looked_ = Clock::now();
   while (!lost_) {
     const bool last = finishing_;
     transmit();
@@ -79,11 +83,11 @@ void ControlLine::serve() {
       return;
     }
     run_timers();
+    count_silence();
     receive_all();
-    // Only after reading all there is: a host that was stopped itself has its Pings waiting.
     if (broken_off()) {
       lose("the connection broke");
-    } else if (options_.silence.count() > 0 && Clock::now() - heard_ > options_.silence) {
+    } else if (options_.silence.count() > 0 && unheard_ > options_.silence) {
       lose("no heartbeat for " + std::to_string(options_.silence.count()) + " ms");
     } else {
       sleep();
@@ -118,12 +122,24 @@ void ControlLine::run_timers() {
   for (auto& timer : due) timer.task();
 }
 
+/// Between two looks the thread sleeps for one slice at most; what is longer is time that this
+/// process did not run (it was stopped, or the machine slept), in which nobody could be heard.
+void ControlLine::count_silence() {
+  const auto now = Clock::now();
+  unheard_ += std::min<std::chrono::nanoseconds>(now - looked_, slice());
+  looked_ = now;
+}
+
+std::chrono::milliseconds ControlLine::slice() const {
+  return std::max(options_.silence / kSlices, std::chrono::milliseconds(1));
+}
+
 void ControlLine::receive_all() {
   for (;;) {
     std::optional<wire::Refused> refused;
     auto message = wire::receive(socket_, wire::Limits{}, refused);
     if (!message && !refused) return;
-    heard_ = Clock::now();
+    unheard_ = {};
     if (refused) {
       options_.on_refused(*refused);
       continue;
@@ -153,7 +169,7 @@ bool ControlLine::broken_off() {
 
 void ControlLine::sleep() {
   auto until = Clock::now() + std::chrono::hours(1);
-  if (options_.silence.count() > 0) until = heard_ + options_.silence;
+  if (options_.silence.count() > 0) until = looked_ + slice();
   {
     const std::lock_guard lock(mutex_);
     for (const Timer& timer : timers_) until = std::min(until, timer.due);

@@ -65,6 +65,8 @@ class ControlLine {
   void transmit();
   void send_now(wire::Packet&& packet);
   void run_timers();
+  void count_silence();
+  std::chrono::milliseconds slice() const;
   void receive_all();
   void pong(const wire::Ping& ping);
   bool broken_off();
@@ -75,7 +77,8 @@ class ControlLine {
   zmq::socket_t socket_;
   zmq::socket_t monitor_;  // says when the connection breaks; not open when that cannot happen
   const Options options_;
-  Clock::time_point heard_ = Clock::now();
+  Clock::time_point looked_ = Clock::now();
+  std::chrono::nanoseconds unheard_{0};  // how long we ran since the broker was heard
   bool lost_ = false;
 
   const wire::WakeFd wake_;

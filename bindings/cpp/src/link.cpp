@@ -20,6 +20,10 @@ using std::chrono::milliseconds;
 /// of a loop of round trips, short enough for a future that nobody waits for.
 constexpr milliseconds kLinger{1};
 
+/// How long a closing host waits for its broker to receive what it sent: a broker that hangs is not
+/// worth more.
+constexpr std::chrono::seconds kDelivery{5};
+
 thread_local int callback_depth = 0;
 
 struct CallbackScope {
@@ -96,13 +100,25 @@ void Link::start() {
 }
 
 void Link::close() {
+  deliver_all();
   closing_ = true;
   connected_ = false;
+  data_.close();
   control_.finish();
   end_all("the connection was closed");
-  data_.close();
   background_.join();
   if (home_.embedded) home_.embedded->stop();
+}
+
+/// Until the broker has received all that was sent on data: it answers a Goodbye there after that.
+void Link::deliver_all() noexcept try {
+  if (!connected_) return;
+  const auto goodbye = make_request({});
+  if (!register_request(goodbye)) return;
+  data_.send(PeerId{}, wire::pack(goodbye->id(), wire::GoodbyeT{}));
+  data_.wait([&] { return goodbye->ready(); }, Clock::now() + kDelivery);
+} catch (const std::exception&) {
+  // No memory, say: it leaves without knowing.
 }
 
 bool Link::in_callback() { return callback_depth > 0; }

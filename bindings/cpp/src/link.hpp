@@ -38,8 +38,9 @@ class Link : public std::enable_shared_from_this<Link> {
   Link(const Link&) = delete;
   Link& operator=(const Link&) = delete;
 
-  /// Says Goodbye, ends every open request with `disconnected`, ends an embedded broker and its
-  /// kernels. Blocks. Called once, not in a callback.
+  /// Waits, 5 s at most, until the broker has received what was sent; says Goodbye, ends every open
+  /// request with `disconnected`, ends an embedded broker and its kernels. Blocks. Called once, not
+  /// in a callback.
   void close();
 
   const BrokerHome& home() const { return home_; }
@@ -107,6 +108,7 @@ class Link : public std::enable_shared_from_this<Link> {
   }
 
   void start();
+  void deliver_all() noexcept;
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
   void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);

@@ -46,7 +46,7 @@ void Request::cancel() {
   if (!ready()) link_->cancel(*this);
 }
 
-void Request::answer(wire::Packet&& packet, PeerId from) noexcept {
+void Request::answer(wire::Packet&& packet, PeerId from) noexcept try {
   end_haste();
   const wire::Message& root = packet.root();
   if (const auto* result = root.body_as_Result()) {
@@ -58,11 +58,18 @@ void Request::answer(wire::Packet&& packet, PeerId from) noexcept {
     reply_ = std::move(packet);
     succeed({});
   }
+} catch (...) {
+  // Memory gave out before the end: that costs this request, and not the program.
+  spoil(std::current_exception());
+  succeed({});
 }
 
-void Request::abort(Failure failure) noexcept {
+void Request::abort(Failure failure) noexcept try {
   end_haste();
   fail(std::move(failure));
+} catch (...) {
+  spoil(std::current_exception());
+  succeed({});
 }
 
 void Request::mute() {
