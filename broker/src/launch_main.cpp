@@ -258,11 +258,11 @@ void guard(pid_t launcher, std::chrono::milliseconds grace) {
   }
 }
 
-int launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) {
+void launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const int signals = block_signals();
   const std::string details = read_details();
-  if (details.empty()) return 0;
+  if (details.empty()) return;
   int ends[2];
   if (::pipe2(ends, O_CLOEXEC) != 0) fail("cannot make a pipe for", arguments[1]);
   const pid_t launcher = ::getpid();
@@ -274,7 +274,6 @@ int launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) 
   // The write end stays open until this process ends: its end of file tells the kernel.
   [[maybe_unused]] const auto written = ::write(ends[1], details.data(), details.size());
   report(Launch(kernel, grace, guard).run(signals));
-  return 0;
 }
 
 }  // namespace
@@ -290,6 +289,7 @@ int main(int argc, char** argv) {
   const auto self = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0));
   const pid_t launcher = ::fork();
   if (launcher < 0) fail("cannot start", argv[3]);
-  if (launcher == 0) return launch_kernel(grace, argv + 2, self);
-  guard(launcher, grace);
+  if (launcher == 0) launch_kernel(grace, argv + 2, self);
+  if (launcher > 0) guard(launcher, grace);
+  std::_Exit(0);  // with nothing to tidy up
 }

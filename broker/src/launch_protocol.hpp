@@ -1,6 +1,6 @@
 // What the broker says to oast-launch on its stdin: the kernel's launch details, one line, which is
-// passed on; then commands of two bytes. End of file: the broker is gone. What oast-launch says there
-// when all has ended: the kernel's wait status, an int.
+// passed on; then commands of two bytes. End of file: the broker is gone. What oast-launch says
+// there when all has ended: the kernel's wait status, an int.
 #pragma once
 
 namespace oast::broker::launch {

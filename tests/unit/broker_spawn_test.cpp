@@ -79,7 +79,7 @@ TEST_CASE("P4: a spawn that hangs holds nobody up, and its start can be taken ba
   auto host = f.host();
   auto other = f.host();
   {
-    const Hang hang;
+    const Hang hung;
     send(host.control, PeerId{}, 1, start("mute"));
     Hang::wait();
     send(other.control, PeerId{}, 2, wire::ListT{});
@@ -102,7 +102,7 @@ TEST_CASE("P4: a start whose spawn hangs fails by its deadline") {
   auto clock = std::make_shared<ManualClock>();
   BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})}, clock);
   auto host = f.host();
-  const Hang hang;
+  const Hang hung;
   auto message = start("mute");
   message.timeout_ms = 3000;
   send(host.control, PeerId{}, 1, message);
@@ -116,7 +116,7 @@ TEST_CASE("P3: a kernel whose host left while it was spawned ends once it is") {
   const int before = spawned;
   auto other = f.host();
   {
-    const Hang hang;
+    const Hang hung;
     auto host = f.host();
     auto message = start("mute");
     message.cwd = f.scratch.path();
