@@ -10,6 +10,7 @@ import sys
 from typing import Any, Callable, Dict, List, Sequence, Tuple
 
 from . import _library, _structures
+from ._handles import new_method
 from ._nodes import (
     BOOL, BYTES, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP, NATIVE, NIL, NODE, STRING, TENSOR,
 )
@@ -54,6 +55,8 @@ _get_buffer.restype = ctypes.c_int
 _release_buffer = _python.PyBuffer_Release
 _release_buffer.argtypes = [ctypes.POINTER(_PyBuffer)]
 _release_buffer.restype = None
+# Without bytecode, between which Ctrl-C could come; of an empty one it does nothing.
+_PyBuffer.__del__ = new_method(_release_buffer)  # type: ignore[attr-defined]
 _SIMPLE = 0
 
 
@@ -62,15 +65,9 @@ class _Pin:
 
     def __init__(self, exporter: object) -> None:
         self._view = _PyBuffer()
-        self._held = False
         _get_buffer(exporter, ctypes.byref(self._view), _SIMPLE)
-        self._held = True
         self.address: int = self._view.buf or 0
         self.size: int = self._view.len
-
-    def __del__(self) -> None:
-        if self._held:
-            _release_buffer(ctypes.byref(self._view))
 
 
 class Pickled:

@@ -13,8 +13,8 @@ from typing import Any, Callable, Dict, List, Optional, Set, Type
 from ._library import check, lib, quick, raise_if_interrupted
 from .errors import Error
 
-_new_method = ctypes.pythonapi.PyInstanceMethod_New
-_new_method.restype, _new_method.argtypes = ctypes.py_object, [ctypes.py_object]
+new_method = ctypes.pythonapi.PyInstanceMethod_New
+new_method.restype, new_method.argtypes = ctypes.py_object, [ctypes.py_object]
 
 _rooms: "Set[weakref.ref[Room]]" = set()
 _numbers = itertools.count(1)
@@ -35,7 +35,7 @@ class Room(c_void_p):
 
 def _room_type(functions: Any, free: str) -> Type[Room]:
     function = getattr(functions, free)
-    return type(free, (Room,), {"free": function, "__del__": _new_method(function)})
+    return type(free, (Room,), {"free": function, "__del__": new_method(function)})
 
 
 Answer = _room_type(quick, "oast_future_free")  # of a request; freeing it does not block
