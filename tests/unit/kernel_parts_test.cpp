@@ -253,7 +253,7 @@ TEST_CASE("P4: cancelling what is queued takes the same time however much is que
   Waiting w;
   constexpr std::uint64_t kMany = 50'000;
   for (std::uint64_t i = 1; i <= kMany; ++i) {
-    w.intake.push(eval_of(PeerId{1}, i));
+    w.intake.push(eval_of(PeerId{1}, i, i));
     if (i % 10 == 0) w.intake.push(completion_of(PeerId{2}, i));
   }
   const auto cpu = std::clock();
@@ -263,11 +263,11 @@ TEST_CASE("P4: cancelling what is queued takes the same time however much is que
     REQUIRE(w.intake.stop({PeerId{2}, RequestId{i}}).cancelled.has_value());
   CHECK(std::clock() - cpu < 2 * CLOCKS_PER_SEC);
   CHECK(w.intake.size() == kMany / 10 + 2);
-  CHECK(w.intake.next()->sequence == 5);
+  CHECK(w.intake.next()->sequence() == 5);
   w.gate.end();
   CHECK(w.intake.next()->asker() == Asker{PeerId{2}, RequestId{10}});
   w.gate.end();
-  CHECK(w.intake.next()->sequence == 15);
+  CHECK(w.intake.next()->sequence() == 15);
 }
 
 TEST_CASE("P10: what is cancelled before it came is never taken in, and the next one is") {
