@@ -8,6 +8,9 @@
  *                            {.kind = OAST_INT64, .integer = 6},
  *                            {.kind = OAST_INT64, .integer = 7}};
  *
+ * Whoever switches on kinds must know two for lists: a list of bool, int64 or float64 alone comes
+ * as OAST_PACKED when it is long, of 16 items or more today, and may be given as either.
+ *
  * Who hands out a value owns everything its pointers refer to; each function says how long they
  * stay valid. Texts are UTF-8 and counted, so they may hold zero bytes; they are not terminated
  * unless the type is `const char*` and the comment says so.
@@ -34,8 +37,10 @@ typedef enum oast_kind {
   OAST_MAP = 7,     /* count pairs follow: key, value, key, value, ... */
   OAST_TENSOR = 8,  /* dtype; shape[count], each >= 0; data, size: row-major, little-endian */
   OAST_ERROR = 9,   /* failure: an error as a value */
-  OAST_NATIVE = 10  /* one language's own serialization: format, terminated; data, size; count nodes
+  OAST_NATIVE = 10, /* one language's own serialization: format, terminated; data, size; count nodes
                        of  kind OAST_BYTES follow: out-of-band buffers of that format */
+  OAST_PACKED = 11  /* a list as OAST_LIST is one, but no nodes follow: count items of dtype BOOL8
+                       (0 is false), INT64 or FLOAT64; data, size: the items, little-endian */
 } oast_kind;
 
 /* Element types of a tensor. Bytes of one: 1, 1, 1, 2, 2, 4, 4, 8, 8, 2, 4, 8, 8, 16. */
@@ -73,8 +78,7 @@ typedef struct oast_node {
   const oast_failure* failure;
 } oast_node;
 
-/* The most nodes are those of the most tables and packed items of a message, see PROTOCOL.md,
- * Limits. */
+/* The most nodes are those of the most tables of a message, see PROTOCOL.md, Limits. */
 typedef struct oast_value {
   const oast_node* nodes;
   size_t count; /* of nodes; 0 is nil */

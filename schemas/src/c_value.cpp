@@ -64,6 +64,8 @@ class Reader {
         return from_c(*node.failure);
       case OAST_NATIVE:
         return native(node);
+      case OAST_PACKED:
+        return packed(node);
       default:
         refuse("there is no kind " + std::to_string(node.kind));
     }
@@ -128,17 +130,33 @@ class Reader {
     return result;
   }
 
-  Value tensor(const oast_node& node) const {
+  static DType dtype(const oast_node& node) {
     if (node.dtype > OAST_DTYPE_COMPLEX128)
       refuse("there is no dtype " + std::to_string(node.dtype));
+    return static_cast<DType>(node.dtype);
+  }
+
+  Value packed(const oast_node& node) const {
+    const DType type = dtype(node);
+    if (type != DType::bool8 && type != DType::int64 && type != DType::float64)
+      refuse("a packed list has items of bool8, int64 or float64, not " +
+             std::string(to_string(type)));
+    const std::size_t item = item_size(type);
+    if (node.size % item != 0 || node.size / item != node.count)
+      refuse("a packed list of " + std::to_string(node.count) + " items of " +
+             std::string(to_string(type)) + " has not " + std::to_string(node.size) + " bytes");
+    return PackedList(type, data(node));
+  }
+
+  Value tensor(const oast_node& node) const {
+    const DType type = dtype(node);
     if (node.shape == nullptr && node.count > 0) refuse("a tensor without its shape");
     if (node.count > kMostNested) refuse("a tensor of more than 64 dimensions");
-    const auto dtype = static_cast<DType>(node.dtype);
     std::vector<std::int64_t> shape(node.shape, node.shape + node.count);
-    const auto bytes = byte_size(dtype, shape);
+    const auto bytes = byte_size(type, shape);
     if (!bytes || *bytes != node.size)
       refuse("a tensor of that shape and dtype has not " + std::to_string(node.size) + " bytes");
-    return Tensor{dtype, std::move(shape), data(node)};
+    return Tensor{type, std::move(shape), data(node)};
   }
 
   std::span<const oast_node> nodes_;
@@ -168,6 +186,14 @@ CValues::CValues(std::vector<Value> values) : values_(std::move(values)) {
 void CValues::add(const Value& value) {
   nodes_.push_back({});
   oast_node& node = nodes_.back();  // until the next is added
+  if (const PackedList* list = value.packed()) {
+    node.kind = OAST_PACKED;
+    node.dtype = static_cast<std::uint32_t>(list->dtype());
+    node.data = list->data().bytes().data();
+    node.size = list->data().size();
+    node.count = list->size();
+    return;
+  }
   node.kind = static_cast<std::uint32_t>(value.variant().index());
   const auto set_data = [&node](std::string_view bytes) {
     node.data = bytes.data();

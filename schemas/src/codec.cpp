@@ -99,7 +99,6 @@ void Writer::clear() {
   if (items_.capacity() * sizeof(ValueOffset) > kGiveAwayBytes) items_.shrink_to_fit();
   buffer_bytes_ = 0;
   tables_ = 0;
-  packed_items_ = 0;
 }
 
 Packet Writer::finish(RequestId id, Body type, flatbuffers::Offset<void> body) {
@@ -184,7 +183,7 @@ std::string_view check(const Packet& packet, const Limits& limits) {
   const Message& root = packet.root();
   if (root.body() == nullptr || root.body_type() == Body::NONE) return "the message has no body";
   if (root.body_type() > Body::MAX) return kUnknownBody;
-  return Walk(packet, limits).check(root);
+  return Walk(packet).check(root);
 }
 
 }  // namespace

@@ -133,7 +133,7 @@ const Value* Value::find(std::string_view key) const {
 std::string_view Value::kind_name() const {
   constexpr std::array<std::string_view, std::variant_size_v<Variant>> kNames{
       "nil",  "boolean", "integer", "float", "string", "bytes",
-      "list", "map",     "tensor",  "error", "native"};
+      "list", "map",     "tensor",  "error", "native", "list"};
   return kNames.at(v_.index());
 }
 
@@ -147,6 +147,7 @@ std::string Value::describe() const {
           [](const std::string& v) { return "the string " + quoted(v); },
           [](const Buffer& v) { return counted(v.size(), "byte", "bytes"); },
           [](const List& v) { return "a list of " + counted(v.size(), "item", "items"); },
+          [](const PackedList& v) { return "a list of " + counted(v.size(), "item", "items"); },
           [](const Map& v) { return "a map of " + counted(v.size(), "entry", "entries"); },
           [](const Tensor& v) { return describe_tensor(v); },
           [](const Boxed<Failure>& v) { return "the error " + quoted(v->message); },

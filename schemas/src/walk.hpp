@@ -24,11 +24,9 @@ class Walk {
  public:
   static constexpr std::size_t kUnfold = 4;
 
-  explicit Walk(const Packet& packet, const Limits& limits)
-      : buffers_(packet.buffers),
-        budget_(kUnfold * packet.message.size()),
-        packed_budget_(limits.packed_items) {
-    for (const auto& buffer : buffers_) text_budget_ += kUnfold * buffer.size();
+  explicit Walk(const Packet& packet)
+      : buffers_(packet.buffers), budget_(kUnfold * packet.message.size()) {
+    for (const auto& buffer : buffers_) copied_budget_ += kUnfold * buffer.size();
   }
 
   /// What is wrong, or an empty text. Precondition: the body is there.
@@ -49,10 +47,10 @@ class Walk {
     return true;
   }
 
-  /// Readers share a buffer that is bytes, but copy one that is a string.
-  bool spend_text(std::size_t bytes) {
-    if (bytes > text_budget_) return fail("the message refers to its buffers too often");
-    text_budget_ -= bytes;
+  /// Readers share a buffer that is bytes, but copy one that is a string, or the items of a list.
+  bool spend_copied(std::size_t bytes) {
+    if (bytes > copied_budget_) return fail("the message refers to its buffers too often");
+    copied_budget_ -= bytes;
     return true;
   }
 
@@ -142,8 +140,7 @@ class Walk {
 
   const std::vector<zmq::message_t>& buffers_;
   std::size_t budget_;
-  std::size_t text_budget_ = 0;
-  std::size_t packed_budget_;
+  std::size_t copied_budget_ = 0;
   std::string_view problem_;
 };
 
@@ -240,7 +237,7 @@ inline bool Walk::content_of_kind(const Value& v) {
     case ValueKind::boolean:
       return v.integer() == 0 || v.integer() == 1 || fail("a boolean is neither 0 nor 1");
     case ValueKind::string:
-      return buffer_index(v.buffer()) && (v.buffer() < 0 || spend_text(buffer_of(v).size()));
+      return buffer_index(v.buffer()) && (v.buffer() < 0 || spend_copied(buffer_of(v).size()));
     case ValueKind::bytes:
       return buffer_index(v.buffer());
     case ValueKind::map: {
@@ -282,7 +279,6 @@ inline bool Walk::native(const Value& v) {
   return buffer_index(v.buffer());
 }
 
-/// Readers make a value of each item.
 inline bool Walk::packed(const Value& v) {
   if (!can_pack(v.dtype())) return fail("a packed list has an element type that no list has");
   if (!buffer_index(v.buffer())) return false;
@@ -290,9 +286,7 @@ inline bool Walk::packed(const Value& v) {
   if (v.buffer() >= 0) bytes = buffer_of(v).size();
   const std::size_t item = item_size(static_cast<oast::DType>(v.dtype()));
   if (bytes % item != 0) return fail("a packed list ends within an item");
-  if (bytes / item > packed_budget_) return fail("the message has too many packed items");
-  packed_budget_ -= bytes / item;
-  return true;
+  return v.buffer() < 0 || spend_copied(bytes);
 }
 
 }  // namespace oast::wire

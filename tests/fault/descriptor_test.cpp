@@ -1,22 +1,17 @@
 // Brokers that run out of descriptors, or nearly.
-#include <fcntl.h>
 #include <poll.h>
-#include <spawn.h>
 #include <sys/resource.h>
 #include <sys/socket.h>
 #include <sys/un.h>
-#include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
 #include <csignal>
-#include <cstdio>
 #include <filesystem>
-#include <memory>
 #include <string>
 #include <vector>
 
+#include "line_process.hpp"
 #include "oast/fd.hpp"
 #include "worker_fixture.hpp"
 
@@ -25,63 +20,13 @@ using namespace oast::test;
 
 namespace {
 
-/// A real oast-limit-host process; ended when destroyed.
-class LimitHost {
+class LimitHost : public LineProcess {
  public:
-  explicit LimitHost(std::vector<std::string> limits) {
-    std::array<int, 2> in{};
-    std::array<int, 2> out{};
-    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    const auto program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oast-limit-host";
-    std::vector<char*> argv{const_cast<char*>("oast-limit-host")};  // NOLINT
-    for (auto& limit : limits) argv.push_back(limit.data());
-    argv.push_back(nullptr);
-    REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ) == 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    stdin_.reset(in[1]);
-    stdout_.reset(::fdopen(out[0], "r"));
-    directory_ = line();
-  }
-  ~LimitHost() { end(); }
-  LimitHost(const LimitHost&) = delete;
-  LimitHost& operator=(const LimitHost&) = delete;
-
-  /// Empty when the process has ended.
-  std::string ask(const std::string& command) {
-    const std::string text = command + "\n";
-    if (::write(stdin_.get(), text.data(), text.size()) < 0) return {};
-    return line();
-  }
-  /// Asks it to leave; its wait status.
-  int end() {
-    if (pid_ <= 0) return 0;
-    stdin_.reset();
-    int status = 0;
-    ::waitpid(std::exchange(pid_, -1), &status, 0);
-    return status;
-  }
+  explicit LimitHost(std::vector<std::string> limits)
+      : LineProcess("oast-limit-host", std::move(limits)), directory_(line()) {}
   const std::filesystem::path& directory() const { return directory_; }
 
  private:
-  std::string line() {
-    std::array<char, 1024> text{};
-    if (std::fgets(text.data(), text.size(), stdout_.get()) == nullptr) return {};
-    std::string result(text.data());
-    if (!result.empty()) result.pop_back();
-    return result;
-  }
-
-  pid_t pid_ = -1;
-  Fd stdin_;
-  std::unique_ptr<std::FILE, int (*)(std::FILE*)> stdout_{nullptr, &std::fclose};
   std::filesystem::path directory_;
 };
 

@@ -58,6 +58,12 @@ static void an_eval_gives_its_value(oast_worker* w) {
   CHECK(value.nodes[3].kind == OAST_MAP && value.nodes[3].count == 1);
   CHECK(value.nodes[5].real == 3.5);
   oast_future_free(future);
+  OK(oast_remote_eval(w, "local t = {} for i = 1, 1000 do t[i] = i end return t", &future));
+  OK(oast_future_get(future, kGenerousMs, &value));
+  CHECK(value.count == 1 && value.nodes[0].kind == OAST_PACKED && value.nodes[0].count == 1000);
+  CHECK(value.nodes[0].dtype == OAST_DTYPE_INT64 && value.nodes[0].size == 8000);
+  CHECK(((const int64_t*)value.nodes[0].data)[999] == 1000);
+  oast_future_free(future);
   OK(oast_remote_eval_wait(w, "kept = 41"));
   OK(oast_remote_do(w, "kept = kept + 1"));
   CHECK(eval_integer(w, "return kept") == 42);

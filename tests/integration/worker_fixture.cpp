@@ -49,7 +49,7 @@ bool read_until(int fd, const std::string& wanted) {
 
 }  // namespace
 
-Daemon::Daemon() : directory_(scratch_directory()) {
+Daemon::Daemon(const std::string& config) : directory_(scratch_directory()) {
   std::array<int, 2> pipe{};
   REQUIRE(::pipe2(pipe.data(), O_CLOEXEC) == 0);
   posix_spawn_file_actions_t actions;
@@ -57,7 +57,11 @@ Daemon::Daemon() : directory_(scratch_directory()) {
   posix_spawn_file_actions_adddup2(&actions, pipe[1], 2);
   const std::string path = program("oast-broker");
   const std::string data_dir = directory_.string();
-  std::array<const char*, 4> argv = {path.c_str(), "--data-dir", data_dir.c_str(), nullptr};
+  const std::string config_file = (directory_ / "config.json").string();
+  if (!config.empty()) std::ofstream(config_file) << config;
+  std::array<const char*, 6> argv = {path.c_str(),        "--data-dir",
+                                     data_dir.c_str(),    config.empty() ? nullptr : "--config",
+                                     config_file.c_str(), nullptr};
   const int error = ::posix_spawn(&pid_, path.c_str(), &actions, nullptr,
                                   const_cast<char**>(argv.data()), environ);  // NOLINT
   posix_spawn_file_actions_destroy(&actions);

@@ -22,8 +22,8 @@ inline constexpr std::chrono::seconds kGenerous{20};
 /// directory removed, when destroyed.
 class Daemon {
  public:
-  /// Blocks until it is ready.
-  Daemon();
+  /// Blocks until it is ready. `config`: the text of its configuration file; empty: none.
+  explicit Daemon(const std::string& config = {});
   ~Daemon();
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;

@@ -301,6 +301,17 @@ TEST_CASE("A host that is not heard of loses its place, and its connection is a 
   check_served(speaking);
 }
 
+TEST_CASE("P1: time in which the broker did not run is no silence of its hosts") {
+  auto clock = std::make_shared<ManualClock>();
+  BrokerFixture f({}, clock);
+  auto host = f.host("not to be blamed");
+  for (int i = 0; i < 3; ++i) {
+    clock->advance(std::chrono::hours(1));
+    REQUIRE(next(host.control).packet.root().body_as_Ping() != nullptr);
+    check_served(host);
+  }
+}
+
 TEST_CASE("Two brokers cannot live in one directory; a dead one's directory is taken over") {
   ScratchDirectory scratch;
   broker::Options options;

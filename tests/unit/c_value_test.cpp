@@ -60,6 +60,32 @@ TEST_CASE("data crosses to C and back without being copied when somebody lends i
   CHECK(from_c(moved.get()).as<Buffer>().bytes().data() != bytes.bytes().data());
 }
 
+TEST_CASE("a long list of numbers is one node in C, and the same list after it") {
+  const std::array<std::int64_t, 3> numbers{1, -2, INT64_MAX};
+  const std::array<double, 2> reals{-0.0, 0.5};
+  const std::array<char, 3> booleans{0, 1, 2};
+  const auto packed = [](std::uint32_t dtype, const auto& items) {
+    const oast_node node{.kind = OAST_PACKED,
+                         .dtype = dtype,
+                         .data = items.data(),
+                         .size = items.size() * sizeof items[0],
+                         .count = items.size()};
+    return from_c(oast_value{&node, 1});
+  };
+  const Value integers = packed(OAST_DTYPE_INT64, numbers);
+  CHECK(integers == Value(Value::List{1, -2, INT64_MAX}));
+  CHECK(packed(OAST_DTYPE_FLOAT64, reals) == Value(Value::List{-0.0, 0.5}));
+  CHECK(packed(OAST_DTYPE_BOOL8, booleans) == Value(Value::List{false, true, true}));
+
+  const CValues c({integers});
+  REQUIRE(c.get().count == 1);
+  const oast_node& node = c.get().nodes[0];
+  CHECK(node.kind == OAST_PACKED);
+  CHECK(node.count == 3);
+  CHECK(node.data == integers.packed()->data().bytes().data());
+  CHECK(from_c(c.get()) == integers);
+}
+
 TEST_CASE("a death is the same after it was C") {
   const Failure failure{FailureKind::kernel_died,
                         "it died",
@@ -92,6 +118,14 @@ TEST_CASE("nodes that are no value are refused with the reason") {
         "these nodes are no value: native data has a buffer that is no bytes");
   CHECK(refusal({{.kind = OAST_TENSOR, .dtype = 14}}) ==
         "these nodes are no value: there is no dtype 14");
+  CHECK(refusal({{.kind = OAST_PACKED, .dtype = 14}}) ==
+        "these nodes are no value: there is no dtype 14");
+  CHECK(refusal({{.kind = OAST_PACKED, .dtype = OAST_DTYPE_INT8}}) ==
+        "these nodes are no value: a packed list has items of bool8, int64 or float64, not int8");
+  CHECK(refusal({{.kind = OAST_PACKED, .dtype = OAST_DTYPE_INT64, .size = 12, .count = 2}}) ==
+        "these nodes are no value: a packed list of 2 items of int64 has not 12 bytes");
+  CHECK(refusal({{.kind = OAST_PACKED, .dtype = OAST_DTYPE_INT64, .size = 8, .count = 1}}) ==
+        "these nodes are no value: data is NULL and its size is not 0");
   const std::array<std::int64_t, 2> shape{2, 2};
   CHECK(refusal({{.kind = OAST_TENSOR,
                   .dtype = OAST_DTYPE_INT8,

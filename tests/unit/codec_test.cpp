@@ -162,6 +162,17 @@ TEST_CASE("a long list of one kind of numbers travels packed and stays a list of
   }
 }
 
+TEST_CASE("a packed list that is passed on is neither unpacked nor copied") {
+  auto packet = result(Value::List(5000, std::int64_t{7}));
+  const Value got = read_result(packet);
+  REQUIRE(got.packed() != nullptr);
+  const auto* bytes = got.packed()->data().bytes().data();
+  auto again = result(got);
+  CHECK(again.buffers.at(0).data<std::byte>() == bytes);
+  CHECK(read_result(again) == got);
+  CHECK(got == Value(Value::List(5000, std::int64_t{7})));
+}
+
 TEST_CASE("packed lists leave buffers to tensors") {
   Value::List rows(3000, Value(Value::List(600, std::int64_t{1})));
   rows.insert(rows.end(), 500, Value(tensor(DType::int8, {1})));
@@ -178,6 +189,16 @@ TEST_CASE("a list of four million integers can be sent") {
   CHECK(packet.buffers.at(0).size() == 8 * many.size());
 }
 
+TEST_CASE("only bytes bound a packed list: forty million integers can be sent") {
+  const Value many(PackedList(DType::int64, Buffer::copy_of(std::string(320'000'000, '\1'))));
+  auto packet = result(many);
+  CHECK(wire::verify(packet) == std::nullopt);
+  CHECK(read_result(packet).packed()->size() == 40'000'000);
+  Writer writer({.buffer_bytes = 5000});
+  CHECK(refusal(writer, Value::List(626, std::int64_t{1})) ==
+        "an array or a text of 5008 bytes is more than the 5000 that can be sent in one piece");
+}
+
 TEST_CASE("a writer keeps to the limits of its receiver") {
   const wire::Limits limits{
       .message_bytes = 1000, .buffer_count = 2, .total_bytes = 6000, .depth = 5, .tables = 20};
@@ -191,9 +212,6 @@ TEST_CASE("a writer keeps to the limits of its receiver") {
   Writer in_pieces({.buffer_bytes = 5000});
   CHECK(refusal(in_pieces, tensor(DType::int8, {5001})) ==
         "an array or a text of 5001 bytes is more than the 5000 that can be sent in one piece");
-  Writer short_lists({.packed_items = 99});
-  CHECK(refusal(short_lists, Value::List(100, true)) ==
-        "the value has more than 99 items in lists of numbers: send them as a tensor");
   CHECK(refusal(writer, nested_list(4)) == "the value nests too deep to be sent");
   CHECK(refusal(writer, Value::List(18)) == "the value has too many parts");
   CHECK(wire::verify(result(writer, Value::List(17)), limits) == std::nullopt);

@@ -3,10 +3,13 @@
 
 #include <doctest/doctest.h>
 
+#include <atomic>
 #include <cmath>
 #include <cstdint>
 #include <functional>
 #include <limits>
+#include <span>
+#include <thread>
 
 #include "oast/error.hpp"
 
@@ -16,6 +19,7 @@ using oast::Error;
 using oast::Failure;
 using oast::FailureKind;
 using oast::Native;
+using oast::PackedList;
 using oast::Tensor;
 using oast::Value;
 
@@ -35,6 +39,10 @@ std::string refusal(const std::function<void()>& f) {
 template <class T>
 std::string refusal(const Value& value) {
   return refusal([&] { value.as<T>(); });
+}
+
+PackedList packed(const std::vector<std::int64_t>& items) {
+  return {DType::int64, Buffer::copy_of(std::as_bytes(std::span(items)))};
 }
 
 constexpr std::int64_t kMax = std::numeric_limits<std::int64_t>::max();
@@ -170,6 +178,45 @@ TEST_CASE("a failed conversion names the place, what was wanted and what was fou
         "at [1]: wanted an int32, got the string \"x\"");
 }
 
+TEST_CASE("a packed list is a list to all who ask") {
+  const Value value(packed({1, 2, 3}));
+  CHECK(value.packed() != nullptr);
+  CHECK(value.kind_name() == "list");
+  CHECK(value == Value(Value::List{1, 2, 3}));
+  CHECK(Value(Value::List{1, 2, 3}) == value);
+  CHECK(value != Value(packed({1, 2})));
+  CHECK(value.as<std::vector<int>>() == std::vector<int>{1, 2, 3});
+  CHECK(value.as<Value::List>() == Value::List{1, 2, 3});
+  CHECK(std::get<Value::List>(value.variant()).size() == 3);
+  CHECK(&value.variant() == &value.variant());
+  CHECK(Value(packed({})).as<std::map<std::string, int>>().empty());
+  CHECK(refusal<std::vector<bool>>(value) == "at [0]: wanted a boolean, got the integer 1");
+
+  Value mine = value;
+  std::get<Value::List>(mine.variant()).push_back(4);
+  CHECK(mine == Value(Value::List{1, 2, 3, 4}));
+  CHECK(value == Value(Value::List{1, 2, 3}));
+  const Value moved = std::move(mine);
+  CHECK(moved.as<std::vector<int>>().size() == 4);
+
+  CHECK(refusal([] { PackedList(DType::int32, {}); }) ==
+        "a packed list has items of bool8, int64 or float64, not int32");
+  CHECK(refusal([] { PackedList(DType::float64, Buffer::copy_of("123456789")); }) ==
+        "a packed list ends within an item");
+}
+
+TEST_CASE("a packed list may be looked at by many threads at once") {
+  const Value value(packed(std::vector<std::int64_t>(100'000, 7)));
+  std::vector<std::thread> threads;
+  std::atomic<int> right = 0;
+  for (int i = 0; i < 4; ++i)
+    threads.emplace_back([&, copy = value] {
+      if (std::get<Value::List>(copy.variant()).back() == Value(7)) ++right;
+    });
+  for (auto& thread : threads) thread.join();
+  CHECK(right == 4);
+}
+
 TEST_CASE("every kind of value describes itself shortly") {
   CHECK(Value().describe() == "nil");
   CHECK(Value(1e21).describe() == "the float 1e+21");
@@ -178,6 +225,7 @@ TEST_CASE("every kind of value describes itself shortly") {
   CHECK(Value("a\nb").describe() == "the string \"a b\"");
   CHECK(Value(Buffer::copy_of("a")).describe() == "1 byte");
   CHECK(Value(Value::List{1, 2}).describe() == "a list of 2 items");
+  CHECK(Value(packed({1, 2})).describe() == "a list of 2 items");
   CHECK(Value(Tensor{DType::float32, {2, 3}, {}}).describe() ==
         "a tensor of float32 with shape [2, 3]");
   CHECK(Value(Failure{FailureKind::timeout, "late", {}, {}, {}}).describe() ==

@@ -10,7 +10,8 @@ from typing import Any, List, Optional, Tuple
 from . import _library, _structures
 from ._handles import Room
 from ._nodes import (
-    BOOL, BYTES, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP, NATIVE, NIL, NODE, STRING, TENSOR,
+    BOOL, BYTES, DTYPE_BOOL8, DTYPE_INT64, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP, NATIVE, NIL,
+    NODE, PACKED, STRING, TENSOR,
 )
 from .errors import InvalidError, NativeValueError, error_of
 
@@ -47,7 +48,9 @@ class _Decoder:
         if kind == STRING:
             return _structures.bytes_at(data, size).decode()
         if kind == LIST:
-            return self._list(count)
+            return [self._next() for _ in range(count)]
+        if kind == PACKED:
+            return self._packed_list(dtype, data, size)
         if kind == MAP:
             return dict([(_as_key(self._next()), self._next()) for _ in range(count)])
         if kind == NIL:
@@ -65,23 +68,13 @@ class _Decoder:
             return error_of(_library.read_failure(view))
         raise InvalidError(f"there is no kind {kind} of value")
 
-    def _list(self, count: int) -> List[Any]:
-        column = self._column(count) if count > 8 else None
-        return [self._next() for _ in range(count)] if column is None else column
-
-    def _column(self, count: int) -> Optional[List[Any]]:
-        """So many items at once when they are numbers of one kind; else nothing is taken."""
-        size = NODE.size
-        nodes = memoryview(self._nodes)[self._at * size : (self._at + count) * size]
-        kinds = set(nodes.cast("I")[:: size // 4].tolist())
-        kind = kinds.pop()
-        if kinds or kind not in (BOOL, INT64, FLOAT64):
-            return None
-        self._at += count
-        if kind == FLOAT64:
-            return nodes.cast("d")[2 :: size // 8].tolist()
-        numbers = nodes.cast("q")[1 :: size // 8].tolist()
-        return numbers if kind == INT64 else list(map(bool, numbers))
+    def _packed_list(self, dtype: int, data: int, size: int) -> List[Any]:
+        if not size:
+            return []
+        view = memoryview((ctypes.c_char * size).from_address(data)).cast("B")
+        if dtype == DTYPE_BOOL8:
+            return list(map(bool, view))
+        return view.cast("q" if dtype == DTYPE_INT64 else "d").tolist()
 
     def _view(self, data: int, size: int) -> Any:
         """Bytes that keep the memory of the future."""

@@ -12,7 +12,8 @@ from typing import Any, Callable, Dict, List, Sequence, Tuple
 from . import _library, _structures
 from ._handles import new_method
 from ._nodes import (
-    BOOL, BYTES, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP, NATIVE, NIL, NODE, STRING, TENSOR,
+    BOOL, BYTES, DTYPE_BOOL8, DTYPE_FLOAT64, DTYPE_INT64, DTYPES, ERROR, FLOAT64, INT64, LIST, MAP,
+    NATIVE, NIL, NODE, PACKED, STRING, TENSOR,
 )
 from ._pickling import dumps
 from .errors import InvalidError
@@ -25,7 +26,7 @@ _LEAST, _MOST = -(1 << 63), (1 << 63) - 1  # of int64
 _LEND_FROM = 4096  # bytes; less is copied
 _DEEPEST = 64
 _MOST_ITEMS = 4_000_000  # of all dicts and lists together, but for lists of numbers of one type
-_COLUMN_FROM = 9  # items; for less, looking at their types takes longer than it saves
+_PACKED_FROM = 16  # items; for less, looking at their types takes longer than it saves
 _PICKLE = b"pickle5\0"
 
 
@@ -82,7 +83,7 @@ class Encoded:
 
     def __init__(self, values: Sequence[object], trust: bool) -> None:
         self._trust = trust
-        self._rows: List[Any] = []  # a list for a node that is not packed yet, a bytearray for many that are
+        self._rows: List[List[Any]] = []  # of each node its fields
         self._small: List[bytes] = []  # what is copied, one after the other
         self._small_size = 0
         self._small_of: List[Tuple[int, int, int]] = []  # row, column, offset
@@ -96,9 +97,7 @@ class Encoded:
         for row, column, offset in self._small_of:
             self._rows[row][column] = base + offset
         pack = NODE.pack
-        packed = bytearray().join(
-            [node if type(node) is bytearray else pack(*node) for node in self._rows]
-        )
+        packed = bytearray().join([pack(*row) for row in self._rows])
         self._blob = blob
         self._packed = (ctypes.c_char * len(packed)).from_buffer(packed)
         self.nodes = _structures.Value(ctypes.addressof(self._packed), len(packed) // NODE.size)
@@ -174,7 +173,7 @@ class Encoded:
             )
 
     def _list(self, value: Sequence[object]) -> None:
-        if len(value) >= _COLUMN_FROM and self._column(value):
+        if len(value) >= _PACKED_FROM and self._packed_list(value):
             return
         self._enter(len(value))
         self._row(LIST, count=len(value))
@@ -182,20 +181,19 @@ class Encoded:
             self._add(item)
         self._depth -= 1
 
-    def _column(self, value: Sequence[Any]) -> bool:
-        """Adds a list of ints, floats or bools all at once; false when it is not that."""
+    def _packed_list(self, value: Sequence[Any]) -> bool:
+        """Adds a list of ints, floats or bools as one node; false when it is not that."""
         kinds = set(map(type, value))
-        kind, code, word = _COLUMNS.get(kinds.pop(), (NIL, "", 0))
-        if kinds or not code:
+        dtype, pack = _PACKED.get(kinds.pop(), (0, None))
+        if kinds or pack is None:
             return False
         try:
-            column = array.array(code, value)
+            data = pack(value)
         except OverflowError:
             return False
-        self._row(LIST, count=len(value))
-        nodes = bytearray(NODE.pack(kind, *[0] * 9) * len(value))
-        memoryview(nodes).cast(code)[word :: NODE.size // 8] = memoryview(column)
-        self._rows.append(nodes)
+        row = self._row(PACKED, count=len(value))
+        row[1] = dtype
+        self._data(row, data)
         return True
 
     def _dict(self, value: Dict[object, object]) -> None:
@@ -314,11 +312,11 @@ def _not_portable(value: object) -> TypeError:
     )
 
 
-# Of lists of one type: the kind, and where in a node which number is, in words of 8 bytes.
-_COLUMNS: Dict[type, Tuple[int, str, int]] = {
-    bool: (BOOL, "q", 1),
-    int: (INT64, "q", 1),
-    float: (FLOAT64, "d", 2),
+# Of packed lists, by the type of the items: the dtype, and what makes the data.
+_PACKED: Dict[type, Tuple[int, Callable[[Sequence[Any]], Any]]] = {
+    bool: (DTYPE_BOOL8, bytes),
+    int: (DTYPE_INT64, lambda items: array.array("q", items)),
+    float: (DTYPE_FLOAT64, lambda items: array.array("d", items)),
 }
 _ADD: Dict[type, Callable[[Encoded, Any], None]] = {
     type(None): Encoded._nil,

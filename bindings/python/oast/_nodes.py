@@ -5,7 +5,8 @@ from __future__ import annotations
 import struct
 from typing import Optional, Tuple
 
-NIL, BOOL, INT64, FLOAT64, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE = range(11)
+NIL, BOOL, INT64, FLOAT64, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE, PACKED = range(12)
+DTYPE_BOOL8, DTYPE_INT64, DTYPE_FLOAT64 = 0, 7, 11  # of packed lists
 
 # oast_dtype: its name in numpy, and in the buffer protocol; None: it has none there.
 DTYPES: Tuple[Tuple[str, Optional[str]], ...] = (

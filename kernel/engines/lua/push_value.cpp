@@ -1,6 +1,7 @@
 // Value to Lua. Everything here may raise, so nothing here has a destructor: see guard.hpp.
 #include <climits>
 #include <cmath>
+#include <cstring>
 
 #include "context.hpp"
 #include "held.hpp"
@@ -35,6 +36,30 @@ void push_list(lua_State* L, const Value::List& list, int depth) {
   }
 }
 
+template <class Item>
+Item item_at(const char* data, std::size_t index) {
+  Item item{};
+  std::memcpy(&item, data + index * sizeof item, sizeof item);
+  return item;
+}
+
+void push_packed(lua_State* L, const PackedList& list) {
+  const DType dtype = list.dtype();
+  const char* data = list.data().view().data();
+  const std::size_t size = list.size();
+  lua_createtable(L, size_hint(size), 0);
+  for (std::size_t i = 0; i < size; ++i) {
+    if (dtype == DType::int64) {
+      lua_pushinteger(L, item_at<std::int64_t>(data, i));
+    } else if (dtype == DType::float64) {
+      lua_pushnumber(L, item_at<double>(data, i));
+    } else {
+      lua_pushboolean(L, data[i]);
+    }
+    lua_rawseti(L, -2, static_cast<lua_Integer>(i) + 1);
+  }
+}
+
 void push_map(lua_State* L, const Value::Map& map, int depth) {
   lua_createtable(L, 0, size_hint(map.size()));
   for (const auto& [key, item] : map) {
@@ -51,6 +76,10 @@ void push_map(lua_State* L, const Value::Map& map, int depth) {
 void push(lua_State* L, const Value& value, int depth) {
   if (depth > kMaxDepthIn) luaL_error(L, "a value is nested deeper than %d tables", kMaxDepthIn);
   luaL_checkstack(L, 4, "a value is nested too deep");
+  if (const PackedList* packed = value.packed()) {
+    push_packed(L, *packed);
+    return;
+  }
   const Value::Variant& v = value.variant();
   if (const auto* integer = std::get_if<std::int64_t>(&v)) {
     lua_pushinteger(L, *integer);

@@ -77,7 +77,7 @@ Value string_value(lua_State* L, int index) {
 // For the order of maps: numbers, strings and bytes, booleans, others.
 
 int rank(const Value& key) {
-  static constexpr std::array kRanks = {3, 2, 0, 0, 1, 1, 3, 3, 3, 3, 3};
+  static constexpr std::array kRanks = {3, 2, 0, 0, 1, 1, 3, 3, 3, 3, 3, 3};
   static_assert(kRanks.size() == std::variant_size_v<Value::Variant>);
   return kRanks[key.variant().index()];
 }

@@ -30,8 +30,6 @@ struct Limits {
   std::size_t total_bytes = std::size_t{4} << 30;  ///< message and buffers together
   unsigned depth = 64;                             ///< nested tables
   unsigned tables = 4u << 20;
-  /// Of all packed lists together, counted as often as a list refers to them.
-  std::size_t packed_items = 64u << 20;
 };
 
 /// One message without its address: the FlatBuffer and the buffers it refers to by index.
@@ -119,7 +117,6 @@ class Writer {
   std::vector<zmq::message_t> buffers_;
   std::size_t buffer_bytes_ = 0;
   std::size_t tables_ = 0;  // as `verify` will count those of values
-  std::size_t packed_items_ = 0;
   /// Offsets of the items of lists that are being written, the innermost list's last.
   std::vector<ValueOffset> items_;
 };

@@ -89,6 +89,33 @@ struct Native {
   bool operator==(const Native&) const = default;
 };
 
+class Value;
+
+/// A list of booleans, int64 or float64 as it travels: the items one after the other,
+/// little-endian. Copying shares it.
+class PackedList {
+ public:
+  /// Throws Error(invalid) when no packed list has such items, or `data` ends within one.
+  PackedList(DType dtype, Buffer data);
+  PackedList(const PackedList&) noexcept =
+      default;  // also instead of a move, which would leave nothing behind
+  PackedList& operator=(const PackedList&) noexcept = default;
+  ~PackedList() = default;
+
+  /// bool8 (0 is false), int64 or float64.
+  DType dtype() const;
+  const Buffer& data() const;
+  std::size_t size() const;  ///< of items
+  /// The list that this stands for. Made by the first call and kept; any thread.
+  const Value& unpacked() const;
+  operator const std::vector<Value>&() const;  ///< for visitors that know lists
+  bool operator==(const PackedList& other) const;
+
+ private:
+  struct State;
+  std::shared_ptr<const State> state_;
+};
+
 /// A T on the heap, so that a large kind does not make every Value large. Never empty; copying
 /// shares it, and as nobody can change it, that cannot be seen.
 template <class T>
@@ -117,7 +144,7 @@ class Value {
   /// Pairs in the sender's order; keys may be of any kind.
   using Map = std::vector<std::pair<Value, Value>>;
   using Variant = std::variant<std::monostate, bool, std::int64_t, double, std::string, Buffer,
-                               List, Map, Tensor, Boxed<Failure>, Native>;
+                               List, Map, Tensor, Boxed<Failure>, Native, PackedList>;
 
   Value() = default;
   Value(std::nullptr_t) {}
@@ -138,6 +165,8 @@ class Value {
   Value(Tensor v) : v_(std::move(v)) {}
   Value(Failure v) : v_(Boxed<Failure>(std::move(v))) {}
   Value(Native v) : v_(std::move(v)) {}
+  /// A list to all who ask, and equal to one.
+  Value(PackedList v) : v_(std::move(v)) {}
   template <class T>
   Value(const std::vector<T>& v);
   template <class T>
@@ -156,16 +185,21 @@ class Value {
   bool is_nil() const { return std::holds_alternative<std::monostate>(v_); }
   /// The member of map `*this` with the string key `key`, or nullptr; nullptr when not a map.
   const Value* find(std::string_view key) const;
-  const Variant& variant() const { return v_; }
-  Variant& variant() { return v_; }
+  /// Never a PackedList: that is unpacked to a List first, of about 100 bytes an item.
+  const Variant& variant() const { return packed() == nullptr ? v_ : unpacked(); }
+  Variant& variant();
+  /// For those who read a list without unpacking it; nullptr when it is not packed.
+  const PackedList* packed() const { return std::get_if<PackedList>(&v_); }
   /// "nil", "boolean", "integer", "float", "string", "bytes", "list", "map", ...
   std::string_view kind_name() const;
   /// For messages to people, short whatever the value is: "the integer 7", "a list of 3 items".
   std::string describe() const;
 
-  bool operator==(const Value&) const = default;
+  bool operator==(const Value& other) const { return variant() == other.variant(); }
 
  private:
+  const Variant& unpacked() const;
+
   Variant v_;
 };
 

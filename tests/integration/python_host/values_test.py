@@ -54,6 +54,11 @@ class Portable(LuaTest):
         with self.assertRaises(OverflowError):
             self.back([1] * 20 + [2**63])
 
+    def test_a_long_list_of_numbers_is_one_node(self):
+        for number in (True, 7, 0.5):
+            self.assertEqual(_encode.Encoded(([number] * 1000,), False).nodes.count, 1)
+        self.assertEqual(_encode.Encoded(([1] * 1000 + [1.0],), False).nodes.count, 1002)
+
     def test_four_million_ints_and_more_can_be_sent(self):
         many = list(range(4_300_000))
         self.assertEqual(self.back(many), many)

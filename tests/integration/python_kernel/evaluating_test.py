@@ -23,6 +23,13 @@ class Evaluating(KernelTest):
             self.assertEqual(self.eval(repr(value)), value)
             self.assertEqual(self.w.remote_call_fetch("copy.copy", value), value)
 
+    def test_long_lists_of_numbers_keep_their_types(self):
+        for number in (True, -(2**63), 0.5, -0.0):
+            for size in (8, 15, 16, 1000, 100_000):
+                got = self.w.remote_call_fetch("copy.copy", [number] * size)
+                self.assertEqual(got, [number] * size)
+                self.assertEqual(set(map(type, got)), {type(number)})
+
     def test_keys_that_are_tuples_go_both_ways(self):
         value = {(1, 2): "a", ("x", (3, (None,))): {(): 4}, "plain": 5}
         self.assertEqual(self.eval(repr(value)), value)

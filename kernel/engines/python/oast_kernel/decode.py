@@ -10,8 +10,8 @@ import ctypes
 import struct
 import sys
 
-from .encode import (BOOL, BYTES, ERROR, FLOAT64, INT64, LENT_SIZE, LIST, MAP, NATIVE, NIL,
-                     NODE_SIZE, NODE_WORDS, STRING, TENSOR)
+from .encode import (BOOL, BYTES, DTYPE_BOOL8, DTYPE_INT64, ERROR, LENT_SIZE, LIST, MAP, NATIVE,
+                     NIL, NODE_SIZE, NODE_WORDS, PACKED, STRING, TENSOR)
 from .library import Failure
 
 TYPE_CHECKING = False
@@ -92,17 +92,19 @@ class Decoder:
         return _copy(self._words[word + 3], self._words[word + 4])
 
     def _list(self, at: int) -> List[Any]:
-        count = self._words[at * NODE_WORDS + 5]
-        first = self._at
-        kinds = set(self._kinds[first:first + count]) if count > 8 else None
-        if kinds in ({INT64}, {FLOAT64}, {BOOL}):
-            self._at = first + count
-            column, word = (self._reals, 2) if kinds == {FLOAT64} else (self._ints, 1)
-            start = first * NODE_WORDS
-            items = column[start + word:start + count * NODE_WORDS:NODE_WORDS].tolist()
-            return list(map(bool, items)) if kinds == {BOOL} else items
         value = self.value
-        return [value() for _ in range(count)]
+        return [value() for _ in range(self._words[at * NODE_WORDS + 5])]
+
+    def _packed_list(self, at: int) -> List[Any]:
+        word = at * NODE_WORDS
+        address, size = self._words[word + 3], self._words[word + 4]
+        if not size:
+            return []
+        items = _EVERYTHING[address:address + size]
+        dtype = self._dtypes[word * 2 + 1]
+        if dtype == DTYPE_BOOL8:
+            return list(map(bool, items))
+        return items.cast("q" if dtype == DTYPE_INT64 else "d").tolist()
 
     def _map(self, at: int) -> Any:
         count = self._words[at * NODE_WORDS + 5]
@@ -198,5 +200,7 @@ def _view(data: Any, dtype: int, shape: Tuple[int, ...]) -> Any:
 
 _READERS: Tuple[Callable[[Decoder, int], Any], ...] = (
     Decoder._nil, Decoder._bool, Decoder._int, Decoder._float, Decoder._str, Decoder._bytes,
-    Decoder._list, Decoder._map, Decoder._tensor, Decoder._error, Decoder._native)
-assert (NIL, BOOL, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE) == (0, 1, 4, 5, 6, 7, 8, 9, 10)
+    Decoder._list, Decoder._map, Decoder._tensor, Decoder._error, Decoder._native,
+    Decoder._packed_list)
+assert (NIL, BOOL, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE, PACKED) == \
+    (0, 1, 4, 5, 6, 7, 8, 9, 10, 11)

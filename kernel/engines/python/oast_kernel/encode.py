@@ -16,10 +16,12 @@ from .library import Failure, Text, address_of, text
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from array import array
     from typing import Any, Callable, Dict, List, Optional, Set, Tuple
 
-(NIL, BOOL, INT64, FLOAT64, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE) = range(11)
+(NIL, BOOL, INT64, FLOAT64, STRING, BYTES, LIST, MAP, TENSOR, ERROR, NATIVE, PACKED) = range(12)
+DTYPE_BOOL8, DTYPE_INT64, DTYPE_FLOAT64 = 0, 7, 11  # of packed lists
+# From so many items on lists of numbers are packed.
+PACKED_FROM = 16
 NODE_SIZE = 72
 NODE_WORDS = 9
 # Tables of the wire nest no deeper than 64, and some are around the value.
@@ -175,10 +177,10 @@ class Encoder:
 
     def _sequence(self, value: Any) -> None:
         size = len(value)
-        self._parts.append(_items(LIST, size))
-        if size > 8 and self._column(value):
+        if size >= PACKED_FROM and self._packed_list(value):
             return
         self._enter(value)
+        self._parts.append(_items(LIST, size))
         path = self._path
         path.append(0)
         write, writers = self._write, _WRITERS
@@ -192,28 +194,25 @@ class Encoder:
         path.pop()
         self._open.discard(id(value))
 
-    def _column(self, value: Any) -> bool:
-        """Writes many ints, floats or bools at once; false when they are not that."""
+    def _packed_list(self, value: Any) -> bool:
+        """Writes a list of ints, floats or bools as one node; false when it is not that."""
         from array import array
         kinds = set(map(type, value))
+        data: Any
         try:
             if kinds == {int}:
-                self._write_column(_scalar(INT64, 0), 1, array("q", value))
-            elif kinds == {bool}:
-                self._write_column(_scalar(BOOL, 0), 1, array("q", value))
+                dtype, data = DTYPE_INT64, array("q", value)
             elif kinds == {float}:
-                self._write_column(_real(FLOAT64, 0), 2, array("d", value))
+                dtype, data = DTYPE_FLOAT64, array("d", value)
+            elif kinds == {bool}:
+                dtype, data = DTYPE_BOOL8, bytes(value)
             else:
                 return False
         except OverflowError:
             return False
+        size = len(data) * (1 if dtype == DTYPE_BOOL8 else 8)
+        self._parts.append(_tensor(PACKED, dtype, self._address(data, size), size, len(value), 0))
         return True
-
-    def _write_column(self, node: bytes, word: int, column: "array[Any]") -> None:
-        """Nodes like `node`, with this word of 8 bytes."""
-        nodes = bytearray(node * len(column))
-        memoryview(nodes).cast(column.typecode)[word::NODE_WORDS] = memoryview(column)
-        self._parts.append(bytes(nodes))
 
     def _dict(self, value: Dict[Any, Any]) -> None:
         self._enter(value)

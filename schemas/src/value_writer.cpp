@@ -1,4 +1,4 @@
-// Values and failures, to and from their wire form.
+// Values and failures to their wire form.
 #include <algorithm>
 #include <bit>
 #include <cstring>
@@ -52,30 +52,33 @@ std::span<const std::string> innermost(std::span<const std::string> lines) {
 constexpr std::size_t kPackedItems = 16;
 
 template <class Item>
-std::vector<std::byte> pack_as(const oast::Value::List& items) {
-  std::vector<std::byte> bytes(items.size() * sizeof(Item));
-  std::byte* at = bytes.data();
+PackedList pack_as(oast::DType dtype, const oast::Value::List& items) {
+  auto bytes = std::make_shared<std::vector<std::byte>>(items.size() * sizeof(Item));
+  std::byte* at = bytes->data();
   for (const auto& item : items) {
     std::memcpy(at, std::get_if<Item>(&item.variant()), sizeof(Item));
     at += sizeof(Item);
   }
-  return bytes;
+  const std::span<const std::byte> view = *bytes;
+  return {dtype, Buffer(std::move(bytes), view)};
 }
 
-/// The element type of a list to be packed.
-std::optional<wire::DType> packed_type(const oast::Value::List& items) {
+/// The list packed, when it is one to be packed.
+std::optional<PackedList> packed(const oast::Value::List& items) {
   static_assert(sizeof(bool) == 1 && std::endian::native == std::endian::little);
-  if (items.size() < kPackedItems) return std::nullopt;
+  if (items.size() < kPackedItems || items.front().packed() != nullptr) return std::nullopt;
   const std::size_t kind = items.front().variant().index();
-  const auto same = [kind](const auto& item) { return item.variant().index() == kind; };
+  const auto same = [kind](const auto& item) {
+    return item.packed() == nullptr && item.variant().index() == kind;
+  };
   if (!std::all_of(items.begin(), items.end(), same)) return std::nullopt;
   switch (static_cast<ValueKind>(kind)) {
     case ValueKind::boolean:
-      return wire::DType::bool8;
+      return pack_as<bool>(oast::DType::bool8, items);
     case ValueKind::int64:
-      return wire::DType::int64;
+      return pack_as<std::int64_t>(oast::DType::int64, items);
     case ValueKind::float64:
-      return wire::DType::float64;
+      return pack_as<double>(oast::DType::float64, items);
     default:
       return std::nullopt;
   }
@@ -107,9 +110,6 @@ zmq::message_t frame_of(const Buffer& buffer) {
 
 }  // namespace
 
-// ---------------------------------------------------------------------------------------------
-// Writing
-
 /// Writes one value and all inside it: children first, as FlatBuffers wants it.
 class Writer::ValueWriter {
  public:
@@ -120,6 +120,7 @@ class Writer::ValueWriter {
     count_tables(1);
     w_.reserve(kTableBytes);
     depth_ = depth;
+    if (const PackedList* list = value.packed()) return put(*list);
     return std::visit([this](const auto& v) { return put(v); }, value.variant());
   }
 
@@ -184,28 +185,19 @@ class Writer::ValueWriter {
   }
 
   ValueOffset put(const oast::Value::List& v) {
-    if (const auto dtype = packed_type(v)) return put_packed(v, *dtype);
+    if (const auto list = packed(v)) return put(*list);
     const auto items = list(v, depth_ + 1, std::identity{});
     auto table = start(ValueKind::list);
     table.add_items(items);
     return table.Finish();
   }
 
-  ValueOffset put_packed(const oast::Value::List& v, wire::DType dtype) {
-    w_.packed_items_ += v.size();
-    if (w_.packed_items_ > w_.limits_.packed_items)
-      refuse("the value has more than " + std::to_string(w_.limits_.packed_items) +
-             " items in lists of numbers: send them as a tensor");
-    auto bytes = std::make_shared<std::vector<std::byte>>(
-        dtype == wire::DType::bool8   ? pack_as<bool>(v)
-        : dtype == wire::DType::int64 ? pack_as<std::int64_t>(v)
-                                      : pack_as<double>(v));
-    const std::span<const std::byte> view = *bytes;
+  ValueOffset put(const PackedList& v) {
     // Half of the buffers are left to what can travel in nothing else.
     const bool apart = w_.buffers_.size() < w_.limits_.buffer_count / 2;
-    const Data data = put_data(Buffer(std::move(bytes), view), apart);
+    const Data data = put_data(v.data(), apart);
     auto table = start(ValueKind::packed);
-    table.add_dtype(dtype);
+    table.add_dtype(static_cast<wire::DType>(v.dtype()));
     data.add_to(table);
     return table.Finish();
   }
@@ -343,153 +335,6 @@ Offset<wire::Failure> write(FlatBufferBuilder& builder, const oast::Failure& fai
   }
   return CreateFailure(builder, static_cast<wire::FailureKind>(failure.kind), message, type,
                        traceback, death);
-}
-
-// ---------------------------------------------------------------------------------------------
-// Reading
-
-namespace {
-
-oast::FailureKind known(wire::FailureKind kind) {
-  // A kind of a later version: this side does not know what to do about it.
-  if (kind > wire::FailureKind::MAX) return oast::FailureKind::unimplemented;
-  return static_cast<oast::FailureKind>(kind);
-}
-
-oast::DeathCause known(wire::DeathCause cause) {
-  return cause > wire::DeathCause::MAX ? oast::DeathCause::exited
-                                       : static_cast<oast::DeathCause>(cause);
-}
-
-Buffer read_data(const wire::Value& value, std::span<const Buffer> buffers) {
-  if (value.buffer() >= 0) return buffers[static_cast<std::size_t>(value.buffer())];
-  const auto* bytes = value.bytes();
-  if (bytes == nullptr) return {};
-  return Buffer::copy_of(std::as_bytes(std::span(bytes->data(), bytes->size())));
-}
-
-std::string read_text(const wire::Value& value, std::span<const Buffer> buffers) {
-  if (value.buffer() < 0) return std::string(text(value.text()));
-  return std::string(buffers[static_cast<std::size_t>(value.buffer())].view());
-}
-
-template <class Item>
-oast::Value::List unpack_as(std::span<const std::byte> bytes) {
-  oast::Value::List items;
-  items.reserve(bytes.size() / sizeof(Item));
-  for (; bytes.size() >= sizeof(Item); bytes = bytes.subspan(sizeof(Item))) {
-    Item item{};
-    std::memcpy(&item, bytes.data(), sizeof item);
-    items.emplace_back(item);
-  }
-  return items;
-}
-
-oast::Value::List read_packed(const wire::Value& value, std::span<const Buffer> buffers) {
-  std::span<const std::byte> bytes;
-  if (value.buffer() >= 0)
-    bytes = buffers[static_cast<std::size_t>(value.buffer())].bytes();
-  else if (const auto* inside = value.bytes())
-    bytes = std::as_bytes(std::span(inside->data(), inside->size()));
-  if (value.dtype() == wire::DType::int64) return unpack_as<std::int64_t>(bytes);
-  if (value.dtype() == wire::DType::float64) return unpack_as<double>(bytes);
-  oast::Value::List items;
-  items.reserve(bytes.size());
-  for (const std::byte item : bytes) items.emplace_back(item != std::byte{0});
-  return items;
-}
-
-Native read_native(const wire::Value& value, std::span<const Buffer> buffers) {
-  Native native{std::string(text(value.text())), read_data(value, buffers)};
-  if (const auto* items = value.items()) {
-    for (const wire::Value* item : *items) native.buffers.push_back(read_data(*item, buffers));
-  }
-  return native;
-}
-
-Tensor read_tensor(const wire::Value& value, std::span<const Buffer> buffers) {
-  Tensor tensor;
-  tensor.dtype = static_cast<oast::DType>(value.dtype());
-  if (const auto* shape = value.shape()) tensor.shape.assign(shape->begin(), shape->end());
-  tensor.data = buffers[static_cast<std::size_t>(value.buffer())];
-  return tensor;
-}
-
-oast::Value::Map read_map(const wire::Value& value, std::span<const Buffer> buffers) {
-  oast::Value::Map entries;
-  const auto* keys = value.keys();
-  const auto* items = value.items();
-  if (keys == nullptr || items == nullptr) return entries;
-  entries.reserve(items->size());
-  for (flatbuffers::uoffset_t i = 0; i < items->size(); ++i) {
-    entries.emplace_back(read(keys->Get(i), buffers), read(items->Get(i), buffers));
-  }
-  return entries;
-}
-
-}  // namespace
-
-oast::Value read(const wire::Value* value, std::span<const Buffer> buffers) {
-  if (value == nullptr) return {};
-  switch (value->kind()) {
-    case ValueKind::nil:
-      return {};
-    case ValueKind::boolean:
-      return value->integer() != 0;
-    case ValueKind::int64:
-      return value->integer();
-    case ValueKind::float64:
-      return value->real();
-    case ValueKind::string:
-      return read_text(*value, buffers);
-    case ValueKind::bytes:
-      return read_data(*value, buffers);
-    case ValueKind::list:
-      return read(value->items(), buffers);
-    case ValueKind::map:
-      return read_map(*value, buffers);
-    case ValueKind::tensor:
-      return read_tensor(*value, buffers);
-    case ValueKind::error:
-      return read(*value->failure());
-    case ValueKind::native:
-      return read_native(*value, buffers);
-    case ValueKind::packed:
-      return read_packed(*value, buffers);
-  }
-  return {};  // `verify` lets no other kind in
-}
-
-std::vector<oast::Value> read(const flatbuffers::Vector<Offset<wire::Value>>* values,
-                              std::span<const Buffer> buffers) {
-  std::vector<oast::Value> result;
-  if (values == nullptr) return result;
-  result.reserve(values->size());
-  for (const wire::Value* value : *values) result.push_back(read(value, buffers));
-  return result;
-}
-
-oast::Failure read(const wire::Failure& failure) {
-  oast::Failure result;
-  result.kind = known(failure.kind());
-  result.message = text(failure.message());
-  result.type = text(failure.type());
-  if (const auto* lines = failure.traceback()) {
-    result.traceback.reserve(lines->size());
-    for (const auto* line : *lines) result.traceback.emplace_back(text(line));
-  }
-  result.death = read(failure.death());
-  return result;
-}
-
-oast::Death read(const wire::Death* death) {
-  if (death == nullptr) return {};
-  return {.cause = known(death->cause()),
-          .exit_code = death->exit_code(),
-          .signal = death->signal(),
-          .signal_name = std::string(text(death->signal_name())),
-          .explanation = std::string(text(death->explanation())),
-          .stderr_tail = std::string(text(death->stderr_tail()))};
 }
 
 }  // namespace oast::wire
