@@ -9,7 +9,7 @@ from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, Type
 
 from . import _library, _output, _structures
 from ._functions import Function, resolve
-from ._future import Future, wait_for, wait_or_take_back
+from ._future import Future, put_or_take_back, take, wait_for
 from ._handles import Answer, Handle, Room, answer
 from ._signals import Deferred
 from ._library import lib, milliseconds, quick
@@ -73,20 +73,28 @@ class RemoteChannel:
         return Future(self._put(value), self._trust)
 
     def take_async(self) -> Future:
+        """Once it is cancelled, it takes nothing."""
         channel = self._handle.use()
-        return Future(answer(lib.oast_channel_take_async, channel), self._trust)
+        future: Optional[Future] = None
+        try:
+            with Deferred():
+                taken = answer(lib.oast_channel_take_async, channel)
+                future = Future(taken, self._trust, taken_from=channel)
+            return future
+        except BaseException:
+            if future is not None:
+                future.cancel()
+            raise
 
     def put(self, value: object, timeout: Optional[float] = None) -> None:
         """Blocks while the channel is full. Raises NotFoundError when it is closed; TimeoutError
         after `timeout` seconds, and then nothing was put."""
-        wait_or_take_back(self._put(value), timeout, self._trust)
+        put_or_take_back(self._put(value), timeout)
 
     def take(self, timeout: Optional[float] = None) -> Any:
         """Blocks while the channel is empty. Raises NotFoundError when it is closed and empty;
         TimeoutError after `timeout` seconds, and then no value was lost."""
-        channel = self._handle.use()
-        future = answer(lib.oast_channel_take_async, channel)
-        return wait_or_take_back(future, timeout, self._trust)
+        return take(self._handle.use(), timeout, self._trust)
 
     def is_ready(self) -> bool:
         """Whether a take would not block. Raises NotFoundError when it is closed and empty."""

@@ -13,7 +13,7 @@ from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
-from ._handles import Room
+from ._handles import Answer, Room
 from ._queue import queue
 from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
@@ -36,21 +36,65 @@ def wait_for(memory: Room, timeout: Optional[float], trust: bool) -> Any:
     return decode(memory, value, trust)
 
 
-def wait_or_take_back(memory: Room, timeout: Optional[float], trust: bool) -> Any:
-    """The same, but when the time is over first, blocks for the answer to the cancellation, which
-    may have come too late: so that no value is lost."""
+def put_or_take_back(memory: Room, timeout: Optional[float]) -> None:
+    """Blocks until it was put. When the time is over first, cancels that and blocks for the answer,
+    as it may have come too late."""
     value = _structures.Value()
     try:
-        if not _wait(memory, timeout, value):
-            lib.oast_future_cancel(memory)
-            try:
-                _wait(memory, None, value)
-            except Interrupted:
-                raise TimeoutError(f"the channel gave no answer for {timeout} s") from None
+        if _wait(memory, timeout, value):
+            return
+        lib.oast_future_cancel(memory)
+        try:
+            _wait(memory, None, value)
+        except Interrupted:
+            raise _no_answer(timeout) from None
     except BaseException:
         lib.oast_future_cancel(memory)
         raise
-    return decode(memory, value, trust)
+
+
+_ANSWER_S = 1.0  # for a worker that runs a moment is enough, whatever its code does
+
+
+def take(channel: Room, timeout: Optional[float], trust: bool) -> Any:
+    """Blocks for the next value of the channel. A value that comes too late, or that nobody gets as
+    a signal handler of Python raises, goes back to the channel."""
+    value = _structures.Value()
+    taken = Answer()
+    try:  # from here to the return, where no handler runs between that and what follows the call
+        _library.check(lib.oast_channel_take_async(channel, ctypes.byref(taken)))
+        _wait_for_take(taken, timeout, value)
+    except BaseException:
+        _abandon(channel, taken)
+        raise
+    try:
+        return decode(taken, value, trust)
+    except Exception:
+        raise  # nobody can read it
+    except BaseException:
+        _abandon(channel, taken)
+        raise
+
+
+def _wait_for_take(taken: Room, timeout: Optional[float], value: _structures.Value) -> None:
+    if _wait(taken, timeout, value):
+        return
+    lib.oast_future_cancel(taken)
+    try:
+        if _wait(taken, _ANSWER_S, value):
+            return
+    except Interrupted:
+        pass
+    raise _no_answer(timeout)
+
+
+def _abandon(channel: Room, taken: Room) -> None:
+    with Deferred():
+        lib.oast_channel_abandon(channel, taken)
+
+
+def _no_answer(timeout: Optional[float]) -> TimeoutError:
+    return TimeoutError(f"the channel gave no answer for {timeout} s")
 
 
 def _wait(
@@ -99,7 +143,11 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
     """
 
     def __init__(
-        self, memory: Room, trust: bool, on_end: Optional[Callable[[], None]] = None
+        self,
+        memory: Room,
+        trust: bool,
+        on_end: Optional[Callable[[], None]] = None,
+        taken_from: Optional[Room] = None,
     ) -> None:
         super().__init__()
         self._condition = Condition()
@@ -108,6 +156,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         self._ending = threading.Lock()
         self._trust = trust
         self._on_end = on_end
+        self._taken_from = taken_from  # the channel
         with Deferred():  # which leaves no ticket behind that nobody pushes
             ticket = queue.ticket(self._end)
             _library.check(quick.oast_future_then(memory, lib.queue_push, ticket))
@@ -177,8 +226,9 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
                 self.set_exception(error)
             else:
                 self.set_result(result)
-        except concurrent.futures.InvalidStateError:
-            pass  # it was cancelled
+        except concurrent.futures.InvalidStateError:  # it was cancelled
+            if self._taken_from is not None:
+                lib.oast_channel_abandon(self._taken_from, memory)
 
     def _invoke_callbacks(self) -> None:
         """Of the base class, for which only an Exception does not end the others."""

@@ -102,6 +102,7 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_channel_id": (c_uint64, [c_void_p]),
     "oast_channel_put_async": (c_int, [c_void_p, Value, c_void_p, c_void_p, _OUT]),
     "oast_channel_take_async": (c_int, [c_void_p, _OUT]),
+    "oast_channel_abandon": (c_int, [c_void_p, c_void_p]),
     "oast_channel_ready": (c_int, [c_void_p, POINTER(c_int)]),
     "oast_channel_close": (c_int, [c_void_p]),
 }

@@ -7,12 +7,36 @@ from support import run_python
 
 _ROUNDS = int(os.environ.get("OAST_CTRL_C", "300"))  # by hand: 10000
 
-_PROGRAM = """
+_PRELUDE = """
 import gc, os, signal, subprocess, sys, threading, time
 import oast
 from oast import _handles
 
 rounds = int(sys.argv[1])
+
+# It raises once in each round, and never in this program's own code.
+inside = []
+
+def handler(*_):
+    if inside:
+        inside.clear()
+        raise KeyboardInterrupt
+
+signal.signal(signal.SIGINT, handler)
+
+# Another process sends them: a thread of this one would only where others let go of the GIL.
+def start_sender():
+    return subprocess.Popen([sys.executable, "-c", '''
+import os, random, signal, sys, time
+for _ in range(int(sys.argv[1])):
+    end = time.perf_counter() + random.random() * os.read(0, 1)[0] / 1000
+    while time.perf_counter() < end:
+        pass
+    os.kill(os.getppid(), signal.SIGINT)
+''', str(rounds)], stdin=subprocess.PIPE)
+"""
+
+_PROGRAM = _PRELUDE + """
 broker = oast._broker.default_broker()
 
 def living():
@@ -27,16 +51,6 @@ def use(w, c):
         later.result()
         later.cancel()
 
-# It raises once in each round, and never in this program's own code.
-inside = []
-
-def handler(*_):
-    if inside:
-        inside.clear()
-        raise KeyboardInterrupt
-
-signal.signal(signal.SIGINT, handler)
-
 def make():
     w = oast.Worker("lua", monitor_stdout=False)
     return w, w.worker_channel("c = oast.channel(100) return c")
@@ -47,15 +61,7 @@ w.close()
 del w, c
 time.sleep(0.2)
 fds = len(os.listdir("/proc/self/fd"))
-# Another process sends them: a thread of this one would only where others let go of the GIL.
-sender = subprocess.Popen([sys.executable, "-c", '''
-import os, random, signal, sys, time
-for _ in range(int(sys.argv[1])):
-    end = time.perf_counter() + random.random() * os.read(0, 1)[0] / 1000
-    while time.perf_counter() < end:
-        pass
-    os.kill(os.getppid(), signal.SIGINT)
-''', str(rounds)], stdin=subprocess.PIPE)
+sender = start_sender()
 begin = sender.stdin.fileno()
 
 caught, kept = 0, []
@@ -100,6 +106,42 @@ print("descriptors", max(left - 4, 0))
 print("caught", caught > 0)
 """
 
+_TAKING = _PRELUDE + """
+w = oast.Worker("lua")
+c = w.worker_channel("c, gate = oast.channel(2), oast.channel(1) return c")
+gate = w.worker_channel("return gate")
+put = w.remote_eval('''
+local i, t = 0, 0
+repeat
+    t = os.clock()
+    repeat until os.clock() - t > 0.0002
+    i = i + 1
+    c:put(i)
+until gate:ready()
+c:close()
+return i
+''')
+sender = start_sender()
+begin, caught, taken = sender.stdin.fileno(), 0, []
+for round in range(rounds):
+    try:
+        inside.append(True)
+        os.write(begin, bytes([3]))
+        while inside:
+            try:
+                taken.append(c.take(timeout=0.0004) if round % 2 else c.take())
+            except oast.TimeoutError:
+                pass
+    except KeyboardInterrupt:
+        caught += 1
+sender.stdin.close()
+gate.put(0)
+taken.extend(c)
+print("caught", caught == rounds)
+count = put.result(20)
+print("lost", set(range(1, count + 1)) - set(taken), "doubled", len(taken) - len(set(taken)))
+"""
+
 
 class CtrlC(unittest.TestCase):
     def test_p3_p10_at_any_moment_leaks_nothing_and_blocks_nothing(self):
@@ -108,6 +150,11 @@ class CtrlC(unittest.TestCase):
             "closed True", "kernels 0 handles 0", "fetch 1", "queue True tickets 0", "descriptors 0",
             "caught True"], ran.stderr)
         self.assertEqual(ran.stderr, "")  # no Ctrl-C was swallowed
+
+    def test_p1_a_take_that_it_ends_loses_no_value(self):
+        ran = run_python(_TAKING, str(_ROUNDS))
+        self.assertEqual(ran.stdout.splitlines(), ["caught True", "lost set() doubled 0"], ran.stderr)
+        self.assertEqual(ran.stderr, "")
 
 
 if __name__ == "__main__":
