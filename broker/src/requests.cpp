@@ -106,8 +106,20 @@ void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Pa
 void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const auto accepted = kernel.queue.accept_direct(key);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
-  kernel.hosts.insert(key.host);
-  mail_.data(peer_of(kernel.id), key.host, std::move(packet));
+  try {
+    kernel.hosts.insert(key.host);
+    mail_.data(peer_of(kernel.id), key.host, std::move(packet));
+  } catch (const std::exception& error) {
+    end_unsent(kernel, key, error);
+  }
+}
+
+/// A lack of something kept it from its kernel, or its answer from its host.
+void Requests::end_unsent(Kernel& kernel, RequestKey key, const std::exception& error) {
+  const auto open = kernel.queue.end(key);
+  if (open && open->reply != wire::Reply::nothing)
+    mail_.fail(key, failure(FailureKind::overloaded,
+                            std::string("the broker could not pass it on: ") + error.what()));
 }
 
 void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel) {
@@ -124,8 +136,11 @@ void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& 
 }
 
 void Requests::dispatch(Kernel& kernel) {
-  while (auto next = kernel.queue.dispatch())
-    mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
+  while (auto next = kernel.queue.dispatch()) try {
+      mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
+    } catch (const std::exception& error) {
+      end_unsent(kernel, next->key, error);
+    }
   if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
   const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
   if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();
@@ -157,12 +172,14 @@ void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& pack
 }
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
-  const auto open = kernel.queue.end(key);
-  if (!open) return;  // its host left, or it was answered already
+  const auto* found = kernel.queue.find(key);
+  if (found == nullptr) return;  // its host left, or it was answered already
   const auto* failed = packet.root().body_as_Failure();
   const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
-  if (open->reply != wire::Reply::nothing)
+  // It ends when its answer is under way: if that fails, `lost` still finds it.
+  if (found->reply != wire::Reply::nothing)
     mail_.data(key.host, peer_of(kernel.id), std::move(packet));
+  const auto open = kernel.queue.end(key);
   interrupts_.ended(kernel, key, *open, interrupted);
   dispatch(kernel);
 }
@@ -203,10 +220,10 @@ bool Requests::end_some(Kernel& kernel, Ending& ending) {
 bool Requests::turn() {
   if (endings_.empty()) return false;
   // Each in its turn: who waits for one death does not wait for all.
-  Ending ending = std::move(endings_.front());
+  Kernel* kernel = kernels_.find(endings_.front().kernel);
+  const bool over = kernel == nullptr || end_some(*kernel, endings_.front());
+  if (!over) endings_.push_back(std::move(endings_.front()));
   endings_.pop_front();
-  Kernel* kernel = kernels_.find(ending.kernel);
-  if (kernel != nullptr && !end_some(*kernel, ending)) endings_.push_back(std::move(ending));
   return true;
 }
 

@@ -41,6 +41,7 @@ class Requests {
   void queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet);
   void pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel);
+  void end_unsent(Kernel& kernel, RequestKey key, const std::exception& error);
   void dispatch(Kernel& kernel);
   void ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void finish(Kernel& kernel, RequestKey key, wire::Packet&& packet);

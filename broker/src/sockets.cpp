@@ -53,6 +53,7 @@ int RouterSocket::fd() const { return socket_.get(zmq::sockopt::fd); }
 RouterSocket::Received RouterSocket::receive(Incoming& into) {
   const std::size_t most = kHeadFrames + wire::Limits{}.buffer_count;
   if (!wire::receive_frame(socket_, into.origin)) return Received::nothing;
+  into.packet = {};  // of the message before, whose id is not this one's
   into.from.assign(into.origin.data<char>(), into.origin.size());
   auto frames = wire::receive_frames(socket_, most);
   if (!frames || frames->size() < kHeadFrames || frames->size() > most) return Received::malformed;
@@ -60,7 +61,6 @@ RouterSocket::Received RouterSocket::receive(Incoming& into) {
   if (!to) return Received::malformed;
   into.to = *to;
   into.packet.message = std::move((*frames)[1]);
-  into.packet.buffers.clear();
   for (std::size_t i = kHeadFrames; i < frames->size(); ++i)
     into.packet.buffers.push_back(std::move((*frames)[i]));
   return Received::message;

@@ -136,6 +136,7 @@ def main():
         daemon = subprocess.Popen([programs / "oast-broker", "--data-dir", directory], stderr=subprocess.PIPE)
         daemon.stderr.readline()
         os.set_blocking(daemon.stderr.fileno(), False)
+        idle = status(daemon.pid)
         hosts = Hosts(options.hosts, directory, programs)
         started, samples = time.monotonic(), []
         end = started + options.minutes * 60
@@ -163,9 +164,10 @@ def main():
         late = max(s["rss_kb"] for s in samples[-max(1, len(samples) // 4):])
         print(f"highest memory in the first quarter {early} kB, in the last {late} kB")
         left = living_kernels(programs, directory)
+        print(f"descriptors before {idle['fds']}, at rest {last['fds']}")
         daemon.send_signal(signal.SIGTERM)
         daemon.communicate(timeout=60)
-        return 1 if hosts.wrong or left or late > 1.25 * early else 0
+        return 1 if hosts.wrong or left or last["fds"] > idle["fds"] + 2 or late > 1.25 * early else 0
 
 
 if __name__ == "__main__":
