@@ -307,7 +307,8 @@ OAST_API oast_status oast_worker_attach(oast_broker* broker, const char* name_or
  * `callbacks` may be NULL. */
 OAST_API oast_status oast_worker_in_process(const oast_callbacks* callbacks, oast_worker** worker);
 /* Stops the kernel that it started, whatever runs in it, unless that was detached or let go: asks
- * it to end, and makes it two seconds later. Blocks for three seconds at most, for a kernel in a process of its own. */
+ * it to end, and makes it two seconds later. Blocks for three seconds at most, for a kernel in a
+ * process of its own. */
 OAST_API void oast_worker_free(oast_worker* worker);
 /* Lets the kernel go: freeing the worker does not stop it. Does not block. */
 OAST_API oast_status oast_worker_release(oast_worker* worker);
