@@ -112,12 +112,14 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
   void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);
+  /// False when there is no callback.
+  bool answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   void on_control(wire::Addressed&& message);
   void on_data_refused(const wire::Refused& refused) noexcept;
   /// Ends the request with the failure that says so.
   void refuse(const wire::Refused& refused);
   void on_lost(const std::string& why);
-  void end_all(const std::string& why);
+  void end_all(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
   std::vector<std::shared_ptr<KernelState>> adopted(PeerId kernel);
