@@ -1,6 +1,7 @@
 #include "oast/frames.hpp"
 
 #include <cerrno>
+#include <exception>
 #include <utility>
 
 #include "handover.hpp"
@@ -65,8 +66,9 @@ bool send_frame(zmq::socket_ref socket, zmq::message_t& frame, bool more) {
 }
 
 oast::Failure Refused::failure(const std::string& receiver) const {
-  const bool later = why == kUnknownBody;
-  return {.kind = later ? oast::FailureKind::unimplemented : oast::FailureKind::invalid,
+  return {.kind = why == kUnknownBody ? oast::FailureKind::unimplemented
+                  : why == kNoMemory  ? oast::FailureKind::overloaded
+                                      : oast::FailureKind::invalid,
           .message = receiver + " cannot read the message: " + std::string(why),
           .type = {},
           .traceback = {},
@@ -131,27 +133,32 @@ std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
   if (!receive_frame(socket, frame)) return std::nullopt;
   auto from = read_sender(frame);
   bool more = frame.more();
-  if (from && more && receive_frame(socket, frame)) {
-    more = frame.more();
-    align(frame);
-    from->packet.message = std::move(frame);
-    auto& buffers = from->packet.buffers;
-    while (more && buffers.size() <= limits.buffer_count && receive_frame(socket, frame)) {
+  std::optional<std::string_view> why;
+  try {
+    if (from && more && receive_frame(socket, frame)) {
       more = frame.more();
       align(frame);
-      buffers.push_back(std::move(frame));
+      from->packet.message = std::move(frame);
+      auto& buffers = from->packet.buffers;
+      while (more && buffers.size() <= limits.buffer_count && receive_frame(socket, frame)) {
+        more = frame.more();
+        align(frame);
+        buffers.push_back(std::move(frame));
+      }
+    } else {
+      from.reset();
     }
-  } else {
-    from.reset();
+  } catch (const std::exception&) {  // zmq::error_t, too; one of the socket comes again below
+    why = kNoMemory;
   }
   while (more && receive_frame(socket, frame)) more = frame.more();
   if (!from) {
     refused.emplace(Refused{.peer = {}, .head = {}, .why = "its frames make no message"});
-  } else if (const auto why = verify(from->packet, limits)) {
-    refused.emplace(Refused{from->peer, from->sequence, read_head(from->packet), *why});
-  } else {
-    return from;
+    return std::nullopt;
   }
+  if (!why) why = verify(from->packet, limits);
+  if (!why) return from;
+  refused.emplace(Refused{from->peer, from->sequence, read_head(from->packet), *why});
   return std::nullopt;
 }
 

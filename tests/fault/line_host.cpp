@@ -1,9 +1,18 @@
 // A host with one Lua kernel at a daemon: oast-line-host BROKER prints "ready" and answers each
 // line of its stdin with one:
 //   eval CODE   its value as an int, or the failure
-#include <cstdlib>
+//   room MIB    limits its own address space to so much more than it has: "limited"
+//   leave CODE  evaluates in the kernel "kept" without an answer, and returns from main
+//   lose MANY   fetches so many strings of 1 MiB, with a small one after each, and drops the large
+//   rss         its resident memory in MiB
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <fstream>
 #include <iostream>
 #include <string>
+#include <utility>
+#include <vector>
 
 #include "oast/oast.hpp"
 
@@ -15,6 +24,44 @@ std::string eval(oast::Worker& worker, const std::string& code) try {
   return error.what();
 }
 
+/// In MiB: the address space, and what of it is resident.
+std::pair<rlim_t, rlim_t> memory() {
+  rlim_t size = 0;
+  rlim_t resident = 0;
+  std::ifstream("/proc/self/statm") >> size >> resident;
+  const auto pages_of_mib = static_cast<rlim_t>((1 << 20) / ::sysconf(_SC_PAGESIZE));
+  return {size / pages_of_mib, resident / pages_of_mib};
+}
+
+std::string limit(const std::string& mib) {
+  rlimit limit{};
+  ::getrlimit(RLIMIT_AS, &limit);
+  limit.rlim_cur = (memory().first + std::stoul(mib)) << 20;
+  return ::setrlimit(RLIMIT_AS, &limit) == 0 ? "limited" : "not limited";
+}
+
+/// The allocator keeps blocks that are smaller than the largest which it has seen freed.
+std::string lose(oast::Worker& worker, const std::string& many) {
+  static std::vector<oast::Value> small;
+  static_cast<void>(worker.remote_eval_fetch("('x'):rep(30 << 20)"));
+  std::vector<oast::Value> large;
+  for (int i = std::stoi(many); i > 0; --i) {
+    large.push_back(worker.remote_eval_fetch("('x'):rep(1 << 20)"));
+    small.push_back(worker.remote_eval_fetch("('x'):rep(3000)"));
+  }
+  return std::to_string(memory().second);
+}
+
+std::string answer(oast::Worker& worker, const std::string& line) {
+  const auto space = line.find(' ');
+  const std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
+  const std::string command = line.substr(0, space);
+  if (command == "room") return limit(rest);
+  if (command == "lose") return lose(worker, rest);
+  if (command == "rss") return std::to_string(memory().second);
+  return eval(worker, rest);
+}
+
 }  // namespace
 
 int main(int argc, char** argv) try {
@@ -23,7 +70,11 @@ int main(int argc, char** argv) try {
   auto worker = broker.start("lua");
   std::cout << "ready" << std::endl;
   for (std::string line; std::getline(std::cin, line);)
-    std::cout << eval(worker, line.substr(line.find(' ') + 1)) << std::endl;
+    if (line.starts_with("leave ")) {
+      broker.attach("kept").remote_do(line.substr(6));
+      return 0;
+    }
+  std::cout << answer(worker, line) << std::endl;
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "oast-line-host: " << error.what() << "\n";

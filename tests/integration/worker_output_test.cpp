@@ -131,6 +131,19 @@ TEST_CASE("what an output callback throws is thrown by get, and the worker goes 
   });
 }
 
+TEST_CASE("what an output callback throws costs the worker nothing where no request is open") {
+  with_each_broker([](const Broker& broker) {
+    Event thrown;
+    Worker w = broker.start("lua", {.on_output = [&](const Output&) {
+                              thrown.set();
+                              throw std::runtime_error("disk full");
+                            }});
+    w.remote_do("print('x')");
+    thrown.wait();
+    CHECK(w.remote_eval_fetch<int>("1") == 1);
+  });
+}
+
 TEST_CASE("no callback of a request runs once a blocking function has given up on it") {
   with_each_broker([](const Broker& broker) {
     Worker w = broker.start();

@@ -85,6 +85,11 @@ class ScriptedBroker {
     send(data_, {}, wire::pack(RequestId{}, wire::JoinedT{}));
     return host.get();
   }
+  /// So that a host that leaves does not wait for the answer to its Goodbye.
+  void end() {
+    control_.socket.close();
+    data_.socket.close();
+  }
   Worker attach(const Broker& broker) {
     auto worker = std::async(std::launch::async, [&] { return broker.attach("old"); });
     wire::KernelT kernel;
@@ -150,6 +155,7 @@ TEST_CASE("P1: an answer that the host cannot read ends its request") {
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
   REQUIRE(goes_on.wait_for(kPatience));
   CHECK(goes_on.get().is_nil());
+  broker.end();
 }
 
 TEST_CASE("P2: output that the host cannot read is no silent gap") {
@@ -165,6 +171,7 @@ TEST_CASE("P2: output that the host cannot read is no silent gap") {
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
   REQUIRE(future.wait_for(kPatience));
   CHECK(kind_of([&] { future.get(); }) == FailureKind::invalid);
+  broker.end();
 }
 
 TEST_CASE("P4: a request for input that the host cannot read is answered with the end of input") {
@@ -180,6 +187,7 @@ TEST_CASE("P4: a request for input that the host cannot read is answered with th
   CHECK(broker.next(data, wire::Body::InputReply) == id);
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
   REQUIRE(future.wait_for(kPatience));
+  broker.end();
 }
 
 TEST_CASE("P1: an answer of the broker that the host cannot read ends its request") {
@@ -191,6 +199,7 @@ TEST_CASE("P1: an answer of the broker that the host cannot read ends its reques
               of_later_version(wire::pack(broker.next(control, wire::Body::List), wire::OkT{})));
   REQUIRE(listing.wait_for(kPatience) == std::future_status::ready);
   CHECK(kind_of([&] { listing.get(); }) == FailureKind::unimplemented);
+  broker.end();
 }
 
 }  // namespace oast::test

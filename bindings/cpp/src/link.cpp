@@ -3,8 +3,10 @@
 #include <unistd.h>
 
 #include <algorithm>
+#include <cstdio>
+#include <exception>
 #include <iterator>
-#include <system_error>
+#include <new>
 
 #include "interruptible.hpp"
 #include "messages.hpp"
@@ -39,6 +41,17 @@ Failure gone(const std::string& why) {
           .type = {},
           .traceback = {},
           .death = {}};
+}
+
+/// Of what is caught and nobody waits for. To be called while it is handled.
+void complain(const char* what) noexcept {
+  try {
+    throw;
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "oast: %s: %s\n", what, error.what());
+  } catch (...) {
+    std::fprintf(stderr, "oast: %s: an exception of an unknown type\n", what);
+  }
 }
 
 wire::HelloT hello(const BrokerHome& home, const std::string& name) {
@@ -85,12 +98,16 @@ Link::Link(BrokerHome home, wire::Connection connection)
                 .on_refused = [this](const wire::Refused& refused) { refuse(refused); },
                 .on_sent = [this] { attend(); },
                 .on_lost = [this](const std::string& why) { on_lost(why); }}),
+      memory_(
+          std::make_shared<ReceivedMemory>([this](milliseconds time, std::function<void()> task) {
+            control_.after(time, std::move(task));
+          })),
       data_(
           std::move(connection.data), wire::Limits{},
           [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_),
           [this](const wire::Refused& refused) { on_data_refused(refused); }) {}
 
-Link::~Link() = default;
+Link::~Link() { memory_->close(); }
 
 void Link::start() {
   control_.start();
@@ -104,6 +121,7 @@ void Link::close() {
   closing_ = true;
   connected_ = false;
   data_.close();
+  memory_->close();
   control_.finish();
   end_all("the connection was closed");
   background_.join();
@@ -246,7 +264,7 @@ std::vector<std::shared_ptr<KernelState>> Link::adopted(PeerId kernel) {
   return result;
 }
 
-void Link::on_data(wire::Addressed&& message) noexcept {
+void Link::on_data(wire::Addressed&& message) noexcept try {
   const CallbackScope scope;
   const wire::Message& root = message.packet.root();
   const RequestId id{root.id()};
@@ -257,6 +275,8 @@ void Link::on_data(wire::Addressed&& message) noexcept {
   } else if (const auto request = requests_.take(id, message.peer)) {
     request->answer(std::move(message.packet), message.peer);
   }
+} catch (...) {
+  complain("a message of a kernel was lost");
 }
 
 void Link::refuse(const wire::Refused& refused) {
@@ -267,7 +287,7 @@ void Link::refuse(const wire::Refused& refused) {
   data_.notify();
 }
 
-void Link::on_data_refused(const wire::Refused& refused) noexcept {
+void Link::on_data_refused(const wire::Refused& refused) noexcept try {
   switch (refused.head.body) {
     case wire::Body::Output:
       try {
@@ -280,23 +300,33 @@ void Link::on_data_refused(const wire::Refused& refused) noexcept {
     default:
       return refuse(refused);
   }
+} catch (...) {
+  complain("a message that cannot be read was lost");
 }
 
-void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept {
-  const std::vector<Buffer> buffers = wire::share(std::move(packet.buffers));
+/// What the callback throws, and a lack of memory, is the request's, whose answer is still to come.
+void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
+  const std::vector<Buffer> buffers = memory_->share(std::move(packet.buffers));
   const Output output = read(*packet.root().body_as_Output(), buffers);
-  if (const auto request = requests_.find(id, kernel)) {
-    try {
-      request->output(output);
-    } catch (...) {
-      requests_.spoil(id, std::current_exception());
-    }
-    return;
-  }
+  if (const auto request = requests_.find(id, kernel)) return request->output(output);
   for (const auto& state : adopted(kernel)) state->output(nullptr, output);
+} catch (...) {
+  if (requests_.find(id, kernel))
+    requests_.spoil(id, std::current_exception());
+  else
+    complain("output that belongs to no open request was lost");
 }
 
 void Link::on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
+  try {
+    if (answer_input(kernel, id, asked)) return;
+  } catch (const std::exception&) {
+    // No memory, or no thread to be had: nor an answer.
+  }
+  data_.send(kernel, input_reply(id, std::nullopt));
+}
+
+bool Link::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
   InputCallback callback;
   if (const auto request = requests_.find(id, kernel)) {
     callback = request->on_input();
@@ -304,29 +334,23 @@ void Link::on_input_request(PeerId kernel, RequestId id, const wire::InputReques
     for (const auto& state : adopted(kernel))
       if (!callback) callback = state->on_input();
   }
-  if (!callback) {
-    data_.send(kernel, input_reply(id, std::nullopt));
-    return;
-  }
+  if (!callback) return false;
   // Nobody waits for this thread: the callback may sit at a terminal for ever.
-  try {
-    start_thread("oast-input", [weak = weak_from_this(), kernel, id, callback,
-                                prompt = std::string(wire::text(asked.prompt())),
-                                password = asked.password()] {
-      wire::Packet reply;
-      try {
-        reply = input_reply(id, callback(prompt, password));
-      } catch (...) {  // counts as end of input, as InputCallback says
-        reply = input_reply(id, std::nullopt);
-      }
-      if (const auto link = weak.lock()) {
-        link->data_.send(kernel, std::move(reply));
-        link->attend();
-      }
-    }).detach();
-  } catch (const std::system_error&) {  // no thread to be had: nor an answer
-    data_.send(kernel, input_reply(id, std::nullopt));
-  }
+  start_thread("oast-input", [weak = weak_from_this(), kernel, id, callback,
+                              prompt = std::string(wire::text(asked.prompt())),
+                              password = asked.password()] {
+    wire::Packet reply;
+    try {
+      reply = input_reply(id, callback(prompt, password));
+    } catch (...) {  // counts as end of input, as InputCallback says
+      reply = input_reply(id, std::nullopt);
+    }
+    if (const auto link = weak.lock()) {
+      link->data_.send(kernel, std::move(reply));
+      link->attend();
+    }
+  }).detach();
+  return true;
 }
 
 void Link::on_control(wire::Addressed&& message) {
@@ -351,8 +375,18 @@ void Link::on_lost(const std::string& why) {
   end_all(why);
 }
 
-void Link::end_all(const std::string& why) {
-  for (const auto& request : requests_.close()) request->abort(gone(why));
+void Link::end_all(const std::string& why) noexcept {
+  requests_.close();
+  while (const auto request = requests_.take_any()) {
+    Failure failure{
+        .kind = FailureKind::disconnected, .message = {}, .type = {}, .traceback = {}, .death = {}};
+    try {
+      failure = gone(why);
+    } catch (const std::bad_alloc&) {
+      // It ends without words.
+    }
+    request->abort(std::move(failure));
+  }
   data_.notify();
 }
 

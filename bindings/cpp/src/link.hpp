@@ -18,6 +18,7 @@
 #include "oast/dial.hpp"
 #include "oast/shared_socket.hpp"
 #include "open_requests.hpp"
+#include "received_memory.hpp"
 #include "request.hpp"
 
 namespace oast::detail {
@@ -89,6 +90,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void adopt(const std::shared_ptr<KernelState>& kernel);
 
   // For Request.
+  ReceivedMemory& memory() const { return *memory_; }
   bool wait(const Request& request, std::optional<Clock::time_point> deadline);
   void cancel(const Request& request);
   void begin_haste();
@@ -112,12 +114,14 @@ class Link : public std::enable_shared_from_this<Link> {
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
   void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);
+  /// False when there is no callback.
+  bool answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   void on_control(wire::Addressed&& message);
   void on_data_refused(const wire::Refused& refused) noexcept;
   /// Ends the request with the failure that says so.
   void refuse(const wire::Refused& refused);
   void on_lost(const std::string& why);
-  void end_all(const std::string& why);
+  void end_all(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
   std::vector<std::shared_ptr<KernelState>> adopted(PeerId kernel);
@@ -134,6 +138,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelState>>> adopted_;
 
   ControlLine control_;
+  const std::shared_ptr<ReceivedMemory> memory_;
   wire::SharedSocket data_;
   std::thread background_;
 };

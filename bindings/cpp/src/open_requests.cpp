@@ -45,14 +45,18 @@ void OpenRequests::spoil(RequestId id, std::exception_ptr thrown) noexcept {
   if (at != table_.end()) at->second->spoil_with(std::move(thrown));
 }
 
-std::vector<std::shared_ptr<Request>> OpenRequests::close() {
+void OpenRequests::close() {
   const std::lock_guard lock(mutex_);
   closed_ = true;
-  std::vector<std::shared_ptr<Request>> all;
-  all.reserve(table_.size());
-  for (auto& [id, request] : table_) all.push_back(std::move(request));
-  table_.clear();
-  return all;
+}
+
+std::shared_ptr<Request> OpenRequests::take_any() {
+  const std::lock_guard lock(mutex_);
+  const auto first = table_.begin();
+  if (first == table_.end()) return nullptr;
+  auto request = std::move(first->second);
+  table_.erase(first);
+  return request;
 }
 
 }  // namespace oast::detail

@@ -7,7 +7,6 @@
 #include <memory_resource>
 #include <mutex>
 #include <unordered_map>
-#include <vector>
 
 #include "oast/ids.hpp"
 #include "request.hpp"
@@ -27,8 +26,10 @@ class OpenRequests {
   bool contains(RequestId id) const;
   /// Request::spoil_with, unless it has ended.
   void spoil(RequestId id, std::exception_ptr thrown) noexcept;
-  /// All of them; no more are taken in.
-  std::vector<std::shared_ptr<Request>> close();
+  /// No more are taken in.
+  void close();
+  /// Nothing when there is none. It needs no memory.
+  std::shared_ptr<Request> take_any();
 
  private:
   using Table = std::pmr::unordered_map<std::uint64_t, std::shared_ptr<Request>>;

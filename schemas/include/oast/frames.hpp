@@ -21,14 +21,18 @@ struct Addressed {
   std::uint64_t sequence = 0;
 };
 
-/// A message that came and cannot be read: of a later version, or malformed.
+/// Why a message was refused for which there was no memory.
+inline constexpr std::string_view kNoMemory = "there is no memory for it";
+
+/// A message that came and cannot be read: of a later version, malformed, or larger than the
+/// memory.
 struct Refused {
   PeerId peer;
   std::uint64_t sequence = 0;
   Head head;
   std::string_view why;  ///< as `verify` says it
 
-  /// What its sender is told: `unimplemented` or `invalid`. `receiver`: "the kernel".
+  /// What its sender is told: `unimplemented`, `overloaded` or `invalid`. `receiver`: "the kernel".
   oast::Failure failure(const std::string& receiver) const;
 };
 

@@ -46,7 +46,7 @@ struct Output {
 /// for an answer of the same broker: it must not block, nor take a lock that a waiting thread
 /// holds. None runs after its worker was destroyed, nor after the function that blocked for its
 /// request has returned. What it throws is thrown by `get` of its request, once that has ended;
-/// without such a request it ends the program.
+/// without such a request it is told on stderr.
 using OutputCallback = std::function<void(const Output&)>;
 
 /// Answers the code's request for a line of input; nothing is end of input. Called on a thread of
