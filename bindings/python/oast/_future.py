@@ -24,15 +24,10 @@ _LOG = logging.getLogger("concurrent.futures")
 
 
 def wait_for(memory: Room, timeout: Optional[float], trust: bool) -> Any:
-    """Blocks for the value, cancels it when the time is over first, or when
-    a signal handler of Python raises (Ctrl-C)."""
+    """Blocks for the value. Who calls it cancels what this raises for."""
     value = _structures.Value()
-    try:
-        if not _wait(memory, timeout, value):
-            raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
-    except BaseException:
-        lib.oast_future_cancel(memory)
-        raise
+    if not _wait(memory, timeout, value):
+        raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
     return decode(memory, value, trust)
 
 
@@ -40,17 +35,13 @@ def put_or_take_back(memory: Room, timeout: Optional[float]) -> None:
     """Blocks until it was put. When the time is over first, cancels that and blocks for the answer,
     as it may have come too late."""
     value = _structures.Value()
+    if _wait(memory, timeout, value):
+        return
+    lib.oast_future_cancel(memory)
     try:
-        if _wait(memory, timeout, value):
-            return
-        lib.oast_future_cancel(memory)
-        try:
-            _wait(memory, None, value)
-        except Interrupted:
-            raise _no_answer(timeout) from None
-    except BaseException:
-        lib.oast_future_cancel(memory)
-        raise
+        _wait(memory, None, value)
+    except Interrupted:
+        raise _no_answer(timeout) from None
 
 
 _ANSWER_S = 1.0  # for a worker that runs a moment is enough, whatever its code does
@@ -86,6 +77,16 @@ def _wait_for_take(taken: Room, timeout: Optional[float], value: _structures.Val
     except Interrupted:
         pass
     raise _no_answer(timeout)
+
+
+def take_async(channel: Room, trust: bool) -> Future:
+    taken = Answer()
+    try:
+        _library.check(lib.oast_channel_take_async(channel, ctypes.byref(taken)))
+        return Future(taken, trust, taken_from=channel)
+    except BaseException:
+        _abandon(channel, taken)
+        raise
 
 
 def _abandon(channel: Room, taken: Room) -> None:

@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from . import _handles, _library, _structures
 from ._library import lib
-from ._signals import tell
+from ._signals import Deferred, tell
 
 STREAMS = ("stdout", "stderr", "display", "clear")
 
@@ -72,7 +72,7 @@ class Printer(Sink):
             self._write(stream, lines)
 
     def flush(self) -> None:
-        with self._lock:
+        with Deferred(), self._lock:
             for stream, rest in self._rest.items():
                 if rest:
                     self._rest[stream] = ""

@@ -3,9 +3,9 @@ bytecodes; a handler that raises there would lose what the first made and the se
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import]  # without enums, which take their time
 import _thread
 import collections
-import signal
 import threading
 from typing import Any, Callable, Deque, Optional
 
@@ -25,20 +25,20 @@ class Deferred:
     def __enter__(self) -> None:
         if not on_main_thread():
             return
-        handler = signal.getsignal(signal.SIGINT)
+        handler = _signal.getsignal(_signal.SIGINT)
         if not callable(handler) or isinstance(getattr(handler, "__self__", None), Deferred):
             return
         self._handler = handler
-        signal.signal(signal.SIGINT, self._note)
+        _signal.signal(_signal.SIGINT, self._note)
 
     def __exit__(self, *_: object) -> None:
         if self._handler is None:
             return
-        signal.signal(signal.SIGINT, self._handler)
+        _signal.signal(_signal.SIGINT, self._handler)
         if self._came:
-            self._handler(signal.SIGINT, None)
+            self._handler(_signal.SIGINT, None)
 
-    def _note(self, _signal: int, _frame: object) -> None:
+    def _note(self, _number: int, _frame: object) -> None:
         self._came = True
 
 
