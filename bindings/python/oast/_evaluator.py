@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 import ctypes
 import dataclasses
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from . import _library, _output, _structures
 from ._functions import Function, resolve
-from ._future import Future, put_or_take_back, take, take_async, wait_for
+from ._channel import RemoteChannel, lend
+from ._future import Future, wait_for
 from ._handles import Answer, Handle, Room
 from ._signals import Deferred
 from ._library import lib, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
-from ._queue import queue
 from ._encode import Encoded
-from .errors import NotFoundError
 
 OUTCOMES = (
     "interrupted",
@@ -60,83 +59,6 @@ class _Options:
         if not isinstance(self.lane, int) or not 0 <= self.lane < 1 << 32:
             raise ValueError(f"the lane is {self.lane!r}, but must be an int from 0 to 2**32 - 1")
         milliseconds(self.timeout)  # raises when it is no time
-
-
-class RemoteChannel:
-    """A bounded queue of values that lives in a worker. Thread-safe. It ends with its worker."""
-
-    def __init__(self, handle: Handle, trust: bool) -> None:
-        self._handle = handle
-        self._trust = trust
-
-    def put_async(self, value: object) -> Future:
-        done = Answer()
-        try:
-            self._put(value, done)
-            return Future(done, self._trust)
-        except BaseException:
-            lib.oast_future_cancel(done)
-            raise
-
-    def take_async(self) -> Future:
-        """Once it is cancelled, it takes nothing."""
-        return take_async(self._handle.use(), self._trust)
-
-    def put(self, value: object, timeout: Optional[float] = None) -> None:
-        """Blocks while the channel is full. Raises NotFoundError when it is closed; TimeoutError
-        after `timeout` seconds, and then nothing was put."""
-        done = Answer()
-        try:
-            self._put(value, done)
-            put_or_take_back(done, timeout)
-        except BaseException:
-            lib.oast_future_cancel(done)
-            raise
-
-    def take(self, timeout: Optional[float] = None) -> Any:
-        """Blocks while the channel is empty. Raises NotFoundError when it is closed and empty;
-        TimeoutError after `timeout` seconds, and then no value was lost."""
-        return take(self._handle.use(), timeout, self._trust)
-
-    def is_ready(self) -> bool:
-        """Whether a take would not block. Raises NotFoundError when it is closed and empty."""
-        ready = ctypes.c_int()
-        channel = self._handle.use()
-        _library.check(lib.oast_channel_ready(channel, ctypes.byref(ready)))
-        return bool(ready.value)
-
-    def close(self) -> None:
-        """What it holds can still be taken."""
-        channel = self._handle.use()
-        _library.check(lib.oast_channel_close(channel))
-
-    def __iter__(self) -> Iterator[Any]:
-        """Takes until the channel is closed and empty."""
-        while True:
-            try:
-                value = self.take()
-            except NotFoundError:
-                return
-            yield value
-
-    def _put(self, value: object, done: Room) -> None:
-        encoded = Encoded((value,), self._trust)
-        channel = self._handle.use()
-        with Deferred():  # from the ticket to who pushes it
-            release, ticket = _lend(encoded)
-            _library.check(
-                lib.oast_channel_put_async(
-                    channel, encoded.nodes, release, ticket, ctypes.byref(done)
-                )
-            )
-
-
-def _lend(encoded: Encoded) -> "tuple[Optional[int], Optional[int]]":
-    """How the library tells that it does not need large parts of the values any more."""
-    if not encoded.pins:
-        return None, None
-    # The action does nothing but keep what it refers to until then.
-    return lib.queue_push, queue.ticket(lambda kept=encoded: None)  # type: ignore[misc]
 
 
 class Evaluator:
@@ -375,7 +297,7 @@ class Evaluator:
         encoded = Encoded(values, self._trust)
         ask.args, ask.args_count = encoded.nodes, len(values)
         with Deferred():  # from the ticket to who pushes it
-            ask.release, ask.release_context = _lend(encoded)
+            ask.release, ask.release_context = lend(encoded)
             return _submit(lib.oast_submit, worker, ask, room)  # values may be large
 
 
