@@ -13,7 +13,8 @@ from __future__ import annotations
 from typing import Any
 
 from ._broker import Broker, KernelInfo, SpecInfo, Watch, connect, default_broker
-from ._evaluator import Completeness, Completions, Evaluator, RemoteChannel
+from ._channel import RemoteChannel
+from ._evaluator import Completeness, Completions, Evaluator
 from ._functions import Function, Source
 from ._future import Future
 from ._output import Output

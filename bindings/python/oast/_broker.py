@@ -303,7 +303,7 @@ def connect(
     return Broker(lib.oast_broker_connect, place, ctypes.byref(options))
 
 
-_default_lock = threading.Lock()
+_default_lock = threading.RLock()  # as a signal handler may need it meanwhile
 _default: Dict[str, Broker] = {}
 
 

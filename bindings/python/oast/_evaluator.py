@@ -5,18 +5,17 @@ from __future__ import annotations
 import copy
 import ctypes
 import dataclasses
-from typing import Any, Iterator, List, Mapping, Optional, Sequence, Tuple, TypeVar
+from typing import Any, List, Mapping, Optional, Sequence, Tuple, TypeVar
 
 from . import _library, _output, _structures
 from ._functions import Function, resolve
-from ._future import Future, put_or_take_back, take, wait_for
-from ._handles import Answer, Handle, Room, answer
+from ._channel import RemoteChannel, lend
+from ._future import Future, wait_for
+from ._handles import Answer, Handle, Room
 from ._signals import Deferred
 from ._library import lib, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
-from ._queue import queue
 from ._encode import Encoded
-from .errors import NotFoundError
 
 OUTCOMES = (
     "interrupted",
@@ -60,77 +59,6 @@ class _Options:
         if not isinstance(self.lane, int) or not 0 <= self.lane < 1 << 32:
             raise ValueError(f"the lane is {self.lane!r}, but must be an int from 0 to 2**32 - 1")
         milliseconds(self.timeout)  # raises when it is no time
-
-
-class RemoteChannel:
-    """A bounded queue of values that lives in a worker. Thread-safe. It ends with its worker."""
-
-    def __init__(self, handle: Handle, trust: bool) -> None:
-        self._handle = handle
-        self._trust = trust
-
-    def put_async(self, value: object) -> Future:
-        return Future(self._put(value), self._trust)
-
-    def take_async(self) -> Future:
-        """Once it is cancelled, it takes nothing."""
-        channel = self._handle.use()
-        future: Optional[Future] = None
-        try:
-            with Deferred():
-                taken = answer(lib.oast_channel_take_async, channel)
-                future = Future(taken, self._trust, taken_from=channel)
-            return future
-        except BaseException:
-            if future is not None:
-                future.cancel()
-            raise
-
-    def put(self, value: object, timeout: Optional[float] = None) -> None:
-        """Blocks while the channel is full. Raises NotFoundError when it is closed; TimeoutError
-        after `timeout` seconds, and then nothing was put."""
-        put_or_take_back(self._put(value), timeout)
-
-    def take(self, timeout: Optional[float] = None) -> Any:
-        """Blocks while the channel is empty. Raises NotFoundError when it is closed and empty;
-        TimeoutError after `timeout` seconds, and then no value was lost."""
-        return take(self._handle.use(), timeout, self._trust)
-
-    def is_ready(self) -> bool:
-        """Whether a take would not block. Raises NotFoundError when it is closed and empty."""
-        ready = ctypes.c_int()
-        channel = self._handle.use()
-        _library.check(lib.oast_channel_ready(channel, ctypes.byref(ready)))
-        return bool(ready.value)
-
-    def close(self) -> None:
-        """What it holds can still be taken."""
-        channel = self._handle.use()
-        _library.check(lib.oast_channel_close(channel))
-
-    def __iter__(self) -> Iterator[Any]:
-        """Takes until the channel is closed and empty."""
-        while True:
-            try:
-                value = self.take()
-            except NotFoundError:
-                return
-            yield value
-
-    def _put(self, value: object) -> Room:
-        encoded = Encoded((value,), self._trust)
-        channel = self._handle.use()
-        with Deferred():  # from the ticket to who pushes it
-            release, ticket = _lend(encoded)
-            return answer(lib.oast_channel_put_async, channel, encoded.nodes, release, ticket)
-
-
-def _lend(encoded: Encoded) -> "tuple[Optional[int], Optional[int]]":
-    """How the library tells that it does not need large parts of the values any more."""
-    if not encoded.pins:
-        return None, None
-    # The action does nothing but keep what it refers to until then.
-    return lib.queue_push, queue.ticket(lambda kept=encoded: None)  # type: ignore[misc]
 
 
 class Evaluator:
@@ -188,7 +116,7 @@ class Evaluator:
             asked: Tuple[int, str, Sequence[object]] = (_library.EVAL, what, _NOTHING)
         else:
             asked = resolve(what, args, kwargs, self._trust)
-        self._ask(_library.NOTHING, *asked, "", self._options, None)
+        self._ask(Answer(), _library.NOTHING, *asked, "", self._options, None)
 
     def worker_channel(self, code: str, *, timeout: Optional[float] = None) -> RemoteChannel:
         """Evaluates code whose value is a channel. Blocks, at most `timeout` seconds."""
@@ -308,12 +236,17 @@ class Evaluator:
     ) -> Future:
         options = dataclasses.replace(self._options, **changes) if changes else self._options
         own, callbacks = _own_callbacks(options)
-        pointer = self._ask(_library.VALUE, what, text, values, source_name, options, callbacks)
+        room = Answer()
 
         def on_end(sink: Sink = self._sink, own: Optional[Sink] = own) -> None:
             sink.flush()
 
-        return Future(pointer, self._trust, on_end=on_end)
+        try:
+            self._ask(room, _library.VALUE, what, text, values, source_name, options, callbacks)
+            return Future(room, self._trust, on_end=on_end)
+        except BaseException:
+            lib.oast_future_cancel(room)
+            raise
 
     def _now(
         self,
@@ -326,15 +259,20 @@ class Evaluator:
     ) -> Any:
         options = dataclasses.replace(self._options, **changes) if changes else self._options
         own, callbacks = _own_callbacks(options)
+        room = Answer()
         try:
-            pointer = self._ask(want, what, text, values, source_name, options, callbacks, 1)
-            return wait_for(pointer, options.timeout, self._trust)
+            self._ask(room, want, what, text, values, source_name, options, callbacks, 1)
+            return wait_for(room, options.timeout, self._trust)
+        except BaseException:
+            lib.oast_future_cancel(room)
+            raise
         finally:
             del own  # from now on nobody hears of it
             self._sink.flush()
 
     def _ask(
         self,
+        room: Room,
         want: int,
         what: int,
         text: str,
@@ -343,7 +281,8 @@ class Evaluator:
         options: _Options,
         callbacks: Optional[_structures.Callbacks],
         blocking: int = 0,
-    ) -> Room:
+    ) -> None:
+        """The room is for the future, and stays empty when nothing is wanted."""
         data = text.encode()
         ask = _structures.Ask(_ASK_SIZE, what, want, data, len(data))
         if source_name:
@@ -354,20 +293,17 @@ class Evaluator:
             ask.callbacks = callbacks
         worker = self._handle.use()
         if not values:
-            return _submit(quick.oast_submit, worker, ask)
+            return _submit(quick.oast_submit, worker, ask, room)
         encoded = Encoded(values, self._trust)
         ask.args, ask.args_count = encoded.nodes, len(values)
         with Deferred():  # from the ticket to who pushes it
-            ask.release, ask.release_context = _lend(encoded)
-            return _submit(lib.oast_submit, worker, ask)  # values may be large
+            ask.release, ask.release_context = lend(encoded)
+            return _submit(lib.oast_submit, worker, ask, room)  # values may be large
 
 
-def _submit(submit: Any, worker: Room, ask: _structures.Ask) -> Room:
-    """The room stays empty when nothing is wanted."""
-    if ask.want == _library.NOTHING:
-        _library.check(submit(worker, ctypes.byref(ask), None))
-        return Answer()
-    return answer(submit, worker, ctypes.byref(ask))
+def _submit(submit: Any, worker: Room, ask: _structures.Ask, room: Room) -> None:
+    wanted = None if ask.want == _library.NOTHING else ctypes.byref(room)
+    _library.check(submit(worker, ctypes.byref(ask), wanted))
 
 
 _ASK_SIZE = ctypes.sizeof(_structures.Ask)

@@ -13,91 +13,25 @@ from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
-from ._handles import Answer, Room
+from ._handles import Room
 from ._queue import queue
 from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
-from .errors import Error, Interrupted, TimeoutError
+from .errors import Error, TimeoutError
 
 _SLICE_MS = 50  # after which a thread looks for signals and cancellation
 _LOG = logging.getLogger("concurrent.futures")
 
 
 def wait_for(memory: Room, timeout: Optional[float], trust: bool) -> Any:
-    """Blocks for the value, cancels it when the time is over first, or when
-    a signal handler of Python raises (Ctrl-C)."""
+    """Blocks for the value. Who calls it cancels what this raises for."""
     value = _structures.Value()
-    try:
-        if not _wait(memory, timeout, value):
-            raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
-    except BaseException:
-        lib.oast_future_cancel(memory)
-        raise
+    if not wait(memory, timeout, value):
+        raise TimeoutError(f"no answer after {timeout} s; it was cancelled")
     return decode(memory, value, trust)
 
 
-def put_or_take_back(memory: Room, timeout: Optional[float]) -> None:
-    """Blocks until it was put. When the time is over first, cancels that and blocks for the answer,
-    as it may have come too late."""
-    value = _structures.Value()
-    try:
-        if _wait(memory, timeout, value):
-            return
-        lib.oast_future_cancel(memory)
-        try:
-            _wait(memory, None, value)
-        except Interrupted:
-            raise _no_answer(timeout) from None
-    except BaseException:
-        lib.oast_future_cancel(memory)
-        raise
-
-
-_ANSWER_S = 1.0  # for a worker that runs a moment is enough, whatever its code does
-
-
-def take(channel: Room, timeout: Optional[float], trust: bool) -> Any:
-    """Blocks for the next value of the channel. A value that comes too late, or that nobody gets as
-    a signal handler of Python raises, goes back to the channel."""
-    value = _structures.Value()
-    taken = Answer()
-    try:  # from here to the return, where no handler runs between that and what follows the call
-        _library.check(lib.oast_channel_take_async(channel, ctypes.byref(taken)))
-        _wait_for_take(taken, timeout, value)
-    except BaseException:
-        _abandon(channel, taken)
-        raise
-    try:
-        return decode(taken, value, trust)
-    except Exception:
-        raise  # nobody can read it
-    except BaseException:
-        _abandon(channel, taken)
-        raise
-
-
-def _wait_for_take(taken: Room, timeout: Optional[float], value: _structures.Value) -> None:
-    if _wait(taken, timeout, value):
-        return
-    lib.oast_future_cancel(taken)
-    try:
-        if _wait(taken, _ANSWER_S, value):
-            return
-    except Interrupted:
-        pass
-    raise _no_answer(timeout)
-
-
-def _abandon(channel: Room, taken: Room) -> None:
-    with Deferred():
-        lib.oast_channel_abandon(channel, taken)
-
-
-def _no_answer(timeout: Optional[float]) -> TimeoutError:
-    return TimeoutError(f"the channel gave no answer for {timeout} s")
-
-
-def _wait(
+def wait(
     memory: Room,
     timeout: Optional[float],
     value: _structures.Value,
@@ -193,10 +127,11 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         if memory is None or self.done():
             return timeout
         try:
-            if not _wait(memory, timeout, _structures.Value(), self.done):
+            if not wait(memory, timeout, _structures.Value(), self.done):
                 raise concurrent.futures.TimeoutError()
         except Error:
-            pass  # it has ended, with that
+            if not lib.oast_future_ready(memory):  # a handler that does not raise
+                raise
         self._end()
         return timeout
 

@@ -11,6 +11,7 @@ from ctypes import byref, c_void_p
 from typing import Any, Callable, Dict, List, Optional, Set, Type
 
 from ._library import check, lib, quick, raise_if_interrupted
+from ._signals import Deferred
 from .errors import Error
 
 new_method = ctypes.pythonapi.PyInstanceMethod_New
@@ -45,13 +46,6 @@ _TYPES: Dict[str, Type[Room]] = {
 }
 
 
-def answer(function: Callable[..., int], *arguments: object) -> Room:
-    """Calls a function that gives a future; its last argument is the room for it."""
-    room = Answer()
-    check(function(*arguments, byref(room)))
-    return room
-
-
 class Handle:
     """A handle that `make(*arguments, room)` makes and many threads may use; it is freed when
     closed, collected or at exit, but (except at exit) never while somebody uses it:
@@ -83,8 +77,9 @@ class Handle:
 
     def close(self) -> None:
         """May be called again. Blocks as the library's function does."""
-        self._room = None
-        raise_if_interrupted()
+        with Deferred():  # as it may receive
+            self._room = None
+            raise_if_interrupted()
 
 
 def open_handles() -> int:

@@ -29,6 +29,7 @@ from ._structures import (
     Text,
     Value,
 )
+from ._signals import Deferred
 from .errors import CAUSES, KINDS, Death, Error, Failure, error_of
 
 ABI = 2
@@ -108,6 +109,32 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
 }
 
 
+# Whoever waits receives for everybody, so that on_output may be called meanwhile on the main thread,
+# where an exception of a signal handler would only be printed.
+_RECEIVE = (
+    "oast_future_get",
+    "oast_worker_start",
+    "oast_worker_attach",
+    "oast_worker_channel",
+    "oast_channel_ready",
+    "oast_channel_close",
+    "oast_complete",
+    "oast_inspect",
+    "oast_is_complete",
+    "oast_interrupt",
+    "oast_stop",
+    "oast_kill",
+)
+
+
+def _deferring(function: Callable[..., Any]) -> Callable[..., Any]:
+    def call(*arguments: object) -> Any:
+        with Deferred():
+            return function(*arguments)
+
+    return call
+
+
 def _places() -> Iterator[str]:
     """Where the library may be, best first."""
     name = "liboast.so.1"
@@ -176,6 +203,8 @@ def _refuse(*_arguments: object) -> NoReturn:
 
 _place = _find()
 lib: Any = _Functions(ctypes.CDLL(_place))
+for _name in _RECEIVE:
+    setattr(lib, _name, _deferring(getattr(lib, _name)))
 # Keeps the GIL, for what is quick and done for each request: a thread that lets go of it gets it
 # back only when the others do.
 quick: Any = _Functions(ctypes.PyDLL(_place))

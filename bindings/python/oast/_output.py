@@ -15,7 +15,7 @@ from typing import Any, Callable, Dict, Mapping, Optional, Union
 
 from . import _handles, _library, _structures
 from ._library import lib
-from ._signals import tell
+from ._signals import Deferred, tell
 
 STREAMS = ("stdout", "stderr", "display", "clear")
 
@@ -56,6 +56,7 @@ class Printer(Sink):
         self._wanted = {"stdout": stdout, "stderr": stderr, "display": stdout, "clear": False}
         self._lock = threading.Lock()
         self._queued = False  # something, since the last flush
+        self._flushed = True
         self._rest = {"stdout": "", "stderr": ""}  # of a line
 
     def _print(self, output: Output) -> None:
@@ -66,13 +67,17 @@ class Printer(Sink):
         if output.stream == "display":
             plain = output.data.get("text/plain", "")
             text = f"{plain!s}\n" if plain else ""
+        self._flushed = False
         with self._lock:
             lines = (self._rest[stream] + text).split("\n")
             self._rest[stream] = lines.pop()
             self._write(stream, lines)
 
     def flush(self) -> None:
-        with self._lock:
+        if self._flushed:
+            return
+        with Deferred(), self._lock:
+            self._flushed = True
             for stream, rest in self._rest.items():
                 if rest:
                     self._rest[stream] = ""

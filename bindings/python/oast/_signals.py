@@ -3,42 +3,45 @@ bytecodes; a handler that raises there would lose what the first made and the se
 
 from __future__ import annotations
 
+import _signal  # type: ignore[import]  # without enums, which take their time
 import _thread
 import collections
-import signal
 import threading
 from typing import Any, Callable, Deque, Optional
 
+_SIGINT = int(_signal.SIGINT)
+_get_ident = threading.get_ident
+_main = threading.main_thread()
+
 
 def on_main_thread() -> bool:
-    return threading.get_ident() == threading.main_thread().ident
+    return _get_ident() == _main.ident
 
 
 class Deferred:
     """with Deferred(): a SIGINT that comes is handled at the end, by the program's own handler.
     Does nothing on other threads, inside another one, and where the handler is none of Python."""
 
-    def __init__(self) -> None:
-        self._handler: Optional[Callable[[int, Any], Any]] = None
-        self._came = False
+    _handler: Optional[Callable[[int, Any], Any]] = None
+    _came = False
 
     def __enter__(self) -> None:
-        if not on_main_thread():
+        if _get_ident() != _main.ident:
             return
-        handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler) or isinstance(getattr(handler, "__self__", None), Deferred):
+        handler = _signal.getsignal(_SIGINT)
+        if not callable(handler) or type(getattr(handler, "__self__", None)) is Deferred:
             return
         self._handler = handler
-        signal.signal(signal.SIGINT, self._note)
+        _signal.signal(_SIGINT, self._note)
 
     def __exit__(self, *_: object) -> None:
         if self._handler is None:
             return
-        signal.signal(signal.SIGINT, self._handler)
+        _signal.signal(_SIGINT, self._handler)
         if self._came:
-            self._handler(signal.SIGINT, None)
+            self._handler(_SIGINT, None)
 
-    def _note(self, _signal: int, _frame: object) -> None:
+    def _note(self, _number: int, _frame: object) -> None:
         self._came = True
 
 

@@ -17,6 +17,7 @@ from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, S
 
 from ._broker import Broker
 from ._pickling import dumps
+from ._signals import Deferred
 from ._worker import Worker
 from .errors import Failure, RemoteException, TerminatedWorkerException
 
@@ -186,7 +187,7 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         self, fn: Callable[..., Any], /, *args: Any, **kwargs: Any
     ) -> "concurrent.futures.Future[Any]":
         """Calls fn(*args, **kwargs) in a worker."""
-        return super().submit(self._workers.call_once, fn, args, kwargs)
+        return self._submit(self._workers.call_once, fn, args, kwargs)
 
     def map(
         self,
@@ -203,9 +204,15 @@ class Executor(concurrent.futures.ThreadPoolExecutor):
         chunks = iter(lambda: list(itertools.islice(calls, chunksize)), [])
         end = None if timeout is None else time.monotonic() + timeout
         futures = collections.deque(
-            super(Executor, self).submit(self._workers.call, fn, chunk) for chunk in chunks
+            self._submit(self._workers.call, fn, chunk) for chunk in chunks
         )
         return _results(futures, end)
+
+    def _submit(
+        self, call: Callable[..., Any], *args: Any
+    ) -> "concurrent.futures.Future[Any]":
+        with Deferred():  # which does not start a thread by halves
+            return super().submit(call, *args)
 
 
 def _break(executor: "weakref.ref[Executor]", reason: str) -> None:

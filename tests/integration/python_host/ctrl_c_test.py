@@ -5,7 +5,8 @@ import unittest
 
 from support import run_python
 
-_ROUNDS = int(os.environ.get("OAST_CTRL_C", "300"))  # by hand: 10000
+_ROUNDS = int(os.environ.get("OAST_CTRL_C", "200"))  # by hand: 10000
+_DEADLINE = 250 + _ROUNDS / 2  # seconds, on a machine that does much else
 
 _PRELUDE = """
 import gc, os, signal, subprocess, sys, threading, time
@@ -142,17 +143,66 @@ count = put.result(20)
 print("lost", set(range(1, count + 1)) - set(taken), "doubled", len(taken) - len(set(taken)))
 """
 
+_PRINTING = _PRELUDE + """
+seen = []
+
+def on_output(output):
+    if threading.current_thread() is threading.main_thread():
+        seen.append(output)
+        end = time.perf_counter() + 0.0005
+        while time.perf_counter() < end:
+            pass
+
+w = oast.Worker("lua", on_output=on_output)
+sender = start_sender()
+begin, caught = sender.stdin.fileno(), 0
+for round in range(rounds):
+    try:
+        inside.append(True)
+        os.write(begin, bytes([5]))
+        while inside:
+            w.remote_eval_fetch("for i = 1, 5 do print(i) end")
+    except KeyboardInterrupt:
+        caught += 1
+print("on the main thread", len(seen) > 0, "caught", caught == rounds)
+"""
+
+_ENDLESS = _PRELUDE + """
+w = oast.Worker("lua")
+c = w.worker_channel("c = oast.channel(1) return c")
+c.put("full")
+sender = start_sender()
+begin, caught = sender.stdin.fileno(), 0
+for round in range(rounds):
+    try:
+        inside.append(True)
+        os.write(begin, bytes([1]))
+        c.put(round) if round % 4 == 0 else w.remote_eval_fetch("while true do end")
+    except KeyboardInterrupt:
+        caught += 1
+print("caught", caught == rounds, w.remote_eval_fetch("c:take() return c:ready()", timeout=20))
+"""
+
 
 class CtrlC(unittest.TestCase):
     def test_p3_p10_at_any_moment_leaks_nothing_and_blocks_nothing(self):
-        ran = run_python(_PROGRAM, str(_ROUNDS))
+        ran = run_python(_PROGRAM, str(_ROUNDS), timeout=_DEADLINE)
         self.assertEqual(ran.stdout.splitlines(), [
             "closed True", "kernels 0 handles 0", "fetch 1", "queue True tickets 0", "descriptors 0",
             "caught True"], ran.stderr)
         self.assertEqual(ran.stderr, "")  # no Ctrl-C was swallowed
 
+    def test_p10_it_is_raised_when_it_comes_inside_a_callback_for_output(self):
+        ran = run_python(_PRINTING, str(_ROUNDS), timeout=_DEADLINE)
+        self.assertEqual(
+            (ran.stdout, ran.stderr), ("on the main thread True caught True\n", ""))
+
+    def test_p10_what_it_ends_is_cancelled_also_when_just_sent(self):
+        ran = run_python(_ENDLESS, str(_ROUNDS // 2), timeout=_DEADLINE)
+        self.assertEqual((ran.stdout, ran.stderr), ("caught True False\n", ""))
+
     def test_p1_a_take_that_it_ends_loses_no_value(self):
-        ran = run_python(_TAKING, str(_ROUNDS))
+        ran = run_python(_TAKING, str(_ROUNDS), timeout=_DEADLINE)
         self.assertEqual(ran.stdout.splitlines(), ["caught True", "lost set() doubled 0"], ran.stderr)
         self.assertEqual(ran.stderr, "")
 

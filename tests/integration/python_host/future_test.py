@@ -136,7 +136,7 @@ class Futures(LuaTest):
                 self.assertTrue(called.wait(GENEROUS))
                 later = self.w.remote_eval("return 1")
                 self.assertEqual(concurrent.futures.wait([later], GENEROUS).done, {later})
-            self.assertEqual([type(e) for e in reports], [error])
+            self.assertEqual([type(e) for e in reports], [error], reports)
 
     def test_the_future_outlives_its_worker(self):
         w = oast.Worker("lua")

@@ -52,7 +52,7 @@ def exists(pid):
     return stat.rsplit(")", 1)[1].split()[0] != "Z"
 
 
-def run_python(code, *arguments, **options):
+def run_python(code, *arguments, timeout=60, **options):
     """Runs a program to its end."""
     return subprocess.run(
         # Later versions of Python warn of every fork of a process with threads.
@@ -60,7 +60,7 @@ def run_python(code, *arguments, **options):
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         universal_newlines=True,
-        timeout=60,
+        timeout=timeout,
         **options,
     )
 
