@@ -347,6 +347,10 @@ bool Supervisor::bury_exited() {
 void Supervisor::ended(Kernel& kernel) {
   std::erase(exited_, kernel.id);
   kernel.last_data_deadline.reset();
+  before_death_(kernel, [this, &kernel] { die(kernel); });
+}
+
+void Supervisor::die(Kernel& kernel) {
   kernel.stderr_watch.reset();
   kernel.start_deadline.reset();
   kernel.stop_deadline.reset();

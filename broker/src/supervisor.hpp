@@ -28,6 +28,11 @@ class Supervisor {
   void set_home(Home home) { home_ = std::move(home); }
   /// Called once for every kernel that died, when its death is known and its process is gone.
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
+  /// Called with a kernel that has ended: calls back when all that was received from it has been
+  /// served.
+  void before_death(std::function<void(Kernel&, const std::function<void()>&)> wait) {
+    before_death_ = std::move(wait);
+  }
 
   /// Answers `asker` when the kernel has registered, or why it did not.
   void start(const Asker& asker, KernelId id, const wire::StartT& request);
@@ -73,6 +78,7 @@ class Supervisor {
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);
   void ended(Kernel& kernel);
+  void die(Kernel& kernel);
   void bury(Kernel& kernel);
   void remember(KernelId id);
   Death explain(const Kernel& kernel, ExitStatus status) const;
@@ -87,6 +93,7 @@ class Supervisor {
   const SpecBook specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
+  std::function<void(Kernel&, const std::function<void()>&)> before_death_;
   std::function<void()> all_stopped_;
   std::vector<KernelId> exited_;  // not dead before their last data was received
   std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
