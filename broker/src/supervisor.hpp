@@ -10,7 +10,7 @@
 #include "kernel.hpp"
 #include "log.hpp"
 #include "mail.hpp"
-#include "spec_book.hpp"
+#include "spec_reader.hpp"
 
 namespace oast::broker {
 
@@ -64,10 +64,13 @@ class Supervisor {
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
 
-  std::vector<wire::SpecInfoT> specs() const { return specs_.list(); }
+  void list_specs(const Asker& asker);
 
  private:
-  LaunchPlan plan(const KernelSpec& spec, const wire::StartT& request) const;
+  void read_spec(KernelId id, const wire::StartT& request);
+  void spec_read(KernelId id, const SpecReader::Recipe& recipe, bool timed);
+  void spec_failed(KernelId id, const Failure& why);
+  void start_within(Kernel& kernel, EventLoop::Duration time);
   /// What the kernel reads from its stdin.
   std::string details(const Kernel& kernel) const;
   void launch(KernelId id, LaunchPlan plan);
@@ -90,7 +93,7 @@ class Supervisor {
   Events& events_;
   Logger log_;
   std::unique_ptr<Launcher> launcher_ = make_local_launcher();
-  const SpecBook specs_;
+  SpecReader specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
   std::function<void(Kernel&, const std::function<void()>&)> before_death_;

@@ -31,7 +31,12 @@ struct WorkerThread::State {
   bool ended = false;
 
   void run();
-  void post(std::unique_lock<std::mutex>& lock, const EventLoop::Callback& done);
+  /// False when it threw.
+  template <class Some>
+  static bool attempt(const Some& some);
+  /// Waits for memory; false when the worker is gone.
+  bool rest();
+  void post(const EventLoop::Callback& done);
 };
 
 void WorkerThread::State::run() {
@@ -43,11 +48,10 @@ void WorkerThread::State::run() {
     Work next = std::move(work.front());
     work.pop_front();
     lock.unlock();
-    EventLoop::Callback done = next();
+    EventLoop::Callback done;
+    while (!attempt([&] { done = next(); }) && rest()) continue;
+    while (!attempt([&] { post(done); }) && rest()) continue;
     next = nullptr;
-    lock.lock();
-    post(lock, done);
-    lock.unlock();
     done = nullptr;
     lock.lock();
   }
@@ -55,16 +59,24 @@ void WorkerThread::State::run() {
   changed.notify_all();
 }
 
-/// Somebody waits for the end of the work, so it is told also when memory is short.
-void WorkerThread::State::post(std::unique_lock<std::mutex>& lock,
-                               const EventLoop::Callback& done) {
-  while (!ending) {
-    try {
-      return loop.post(done);
-    } catch (const std::exception&) {
-      changed.wait_for(lock, kLackOfMemory);
-    }
+template <class Some>
+bool WorkerThread::State::attempt(const Some& some) {
+  try {
+    some();
+    return true;
+  } catch (const std::exception&) {
+    return false;
   }
+}
+
+bool WorkerThread::State::rest() {
+  std::unique_lock lock(mutex);
+  return !changed.wait_for(lock, kLackOfMemory, [this] { return ending; });
+}
+
+void WorkerThread::State::post(const EventLoop::Callback& done) {
+  const std::lock_guard lock(mutex);
+  if (!ending) loop.post(done);
 }
 
 WorkerThread::WorkerThread(EventLoop& loop) : state_(std::make_shared<State>(loop)) {}

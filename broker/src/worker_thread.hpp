@@ -12,7 +12,8 @@ namespace oast::broker {
 class WorkerThread {
  public:
   /// Runs on the thread; what it returns runs on the loop then, unless the worker is gone. It
-  /// should not throw, and own what it uses: it may outlive the worker.
+  /// should own what it uses, as it may outlive the worker, and throw for lack of memory only:
+  /// somebody waits for it, and it is run again.
   using Work = std::function<EventLoop::Callback()>;
 
   explicit WorkerThread(EventLoop& loop);

@@ -79,8 +79,8 @@ std::size_t kernels(wire::Connection& host) {
 
 /// In the place of the C library's.
 extern "C" int open(const char* path, int flags, ...) {
-  static const auto real = reinterpret_cast<int (*)(const char*, int, ...)>(
-      ::dlsym(RTLD_NEXT, "open"));
+  static const auto real =
+      reinterpret_cast<int (*)(const char*, int, ...)>(::dlsym(RTLD_NEXT, "open"));
   std::va_list more;
   va_start(more, flags);
   const auto mode = (flags & (O_CREAT | O_TMPFILE)) != 0 ? va_arg(more, mode_t) : 0;
