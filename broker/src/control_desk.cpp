@@ -150,7 +150,7 @@ void ControlDesk::serve(Peer& host, const Asker& asker, const wire::Message& mes
     case Body::List:
       return list(asker);
     case Body::ListSpecs:
-      return list_specs(asker);
+      return supervisor_.list_specs(asker);
     default:
       log_->warn("OB403 host {} sent {} on control", host.id.value,
                  wire::EnumNameBody(message.body_type()));
@@ -214,13 +214,6 @@ void ControlDesk::list(const Asker& asker) {
     listing.kernels.push_back(std::make_unique<wire::KernelInfoT>(describe(kernel, loop_.now())));
   });
   mail_.answer(asker, listing);
-}
-
-void ControlDesk::list_specs(const Asker& asker) {
-  wire::SpecsT specs;
-  for (auto& info : supervisor_.specs())
-    specs.specs.push_back(std::make_unique<wire::SpecInfoT>(std::move(info)));
-  mail_.answer(asker, specs);
 }
 
 void ControlDesk::from_kernel(Peer& peer, Kernel& kernel, const wire::Packet& packet) {

@@ -43,7 +43,6 @@ class ControlDesk {
   void stop(const Asker& asker, const wire::Stop& body);
   void signal(const Asker& asker, const wire::Signal& body);
   void list(const Asker& asker);
-  void list_specs(const Asker& asker);
   void serve(Peer& host, const Asker& asker, const wire::Message& message);
 
   EventLoop& loop_;

@@ -76,6 +76,10 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
       // Nothing on control is large.
       control_(context, options.message_bytes),
       data_(context, options.frame_bytes),
+      verifier_(loop, limits_,
+                [this](RouterSocket& socket, Incoming& in, std::optional<std::string_view> wrong) {
+                  verified(socket, in, wrong);
+                }),
       events_socket_(context,
                      [this, &token](std::string_view shown, int connection) {
                        const bool admitted =
@@ -109,6 +113,11 @@ Hub::Hub(EventLoop& loop, const Options& options, zmq::context_t& context,
     loop_.post([this, peer] { connection_gone(peer); });
   });
   supervisor_.on_death([this](Kernel& kernel) { kernel_died(kernel); });
+  supervisor_.before_death([this](Kernel& kernel, const std::function<void()>& then) {
+    const Peer* peer = peers_.find(peer_of(kernel.id));
+    if (peer == nullptr) return then();
+    verifier_.after_parked(data_, peer->data, then);
+  });
   interrupts_.on_cancelled(
       [this](Kernel& kernel, RequestKey key) { requests_.cancel(kernel, key); });
   heartbeats_.on_lost([this](PeerId host) { host_gone(host, "it lost its heartbeat"); });
@@ -130,71 +139,64 @@ void Hub::close_silent() {
              refused, closed);
 }
 
-bool Hub::control_turn() {
-  Incoming in;
-  bool any = false;
-  for (Burst burst(kControlBurst); !burst.over(); any = true) {
-    const auto received = control_.receive(in);
-    if (received == RouterSocket::Received::nothing) break;
-    burst.count(in.packet.bytes());
-    if (received == RouterSocket::Received::message) {
-      control_message(in);
-    } else if (Peer* peer = peers_.by_control(in.from)) {
-      malformed(*peer, control_, in, kNoFrames);
-    } else {
-      log_->debug("OB501 a stranger's frames on control that are no message were dropped");
-    }
-  }
-  return any;
-}
+bool Hub::control_turn() { return receive(control_, kControlBurst).any; }
 
 bool Hub::data_turn() {
   supervisor_.probe_exited();
   probe_leaving();
+  const bool ending = requests_.turn();
+  const auto [any, dry] = receive(data_, kDataBurst);
+  return (dry && let_ended_go()) || any || ending;
+}
+
+Hub::Received Hub::receive(RouterSocket& socket, int most) {
   Incoming in;
-  bool any = requests_.turn();
-  for (Burst burst(kDataBurst); !burst.over(); any = true) {
-    const auto received = data_.receive(in);
-    if (received == RouterSocket::Received::nothing) return let_ended_go() || any;
+  bool any = false;
+  for (Burst burst(most); !burst.over(); any = true) {
+    const auto received = socket.receive(in);
+    if (received == RouterSocket::Received::nothing) return {any, true};
     burst.count(in.packet.bytes());
+    Peer* peer = sender(socket, in.from);
+    if (peer != nullptr && &socket == &control_) peer->last_heard = loop_.now();
     if (received == RouterSocket::Received::message) {
-      data_message(in);
-    } else if (Peer* peer = peers_.by_data(in.from)) {
-      malformed(*peer, data_, in, kNoFrames);
+      guarded(socket, in, [&] { verifier_.verify(socket, in); });
+    } else if (peer != nullptr) {
+      malformed(*peer, socket, in, kNoFrames);
     } else {
-      log_->debug("OB502 a stranger's frames on data that are no message were dropped");
+      log_->debug("OB501 a stranger's frames that are no message were dropped");
     }
   }
-  return any;
+  return {any, false};
 }
 
-/// A lack of something, or a fault of ours, costs the message that met it.
-void Hub::control_message(Incoming& in) {
-  try {
-    handle_control(in);
-  } catch (const std::exception& error) {
-    const bool readable = !in.packet.message.empty() && !wire::verify(in.packet, limits_);
-    const RequestId id{readable ? in.packet.root().id() : 0};
-    failed(control_, in.from, id, failure_of(error));
-  }
-}
-
-/// As on control. A kernel's answer that cannot be passed on ends its request all the same.
-void Hub::data_message(Incoming& in) {
-  RequestId id;
-  const PeerId to = in.to;
-  try {
-    if (const auto wrong = wire::verify(in.packet, limits_)) return unverified(in, *wrong);
-    id = RequestId{in.packet.root().id()};
+void Hub::verified(RouterSocket& socket, Incoming& in, std::optional<std::string_view> wrong) {
+  guarded(socket, in, [&] {
+    if (wrong) return unverified(socket, in, *wrong);
+    if (&socket == &control_) return handle_control(in);
     handle_data(in);
+  });
+}
+
+/// A lack of something, or a fault of ours, costs the message that met it. A kernel's answer that
+/// cannot be passed on ends its request all the same.
+template <class Work>
+void Hub::guarded(RouterSocket& socket, Incoming& in, const Work& work) {
+  const RequestId id = wire::read_head(in.packet).id;
+  try {
+    work();
   } catch (const std::exception& error) {
     const Failure why = failure_of(error);
     const Peer* peer = peers_.by_data(in.from);
-    Kernel* kernel = peer == nullptr ? nullptr : kernels_.find(KernelId{peer->id.value});
-    if (kernel == nullptr) return failed(data_, in.from, id, why);
+    Kernel* kernel =
+        &socket != &data_ || peer == nullptr ? nullptr : kernels_.find(KernelId{peer->id.value});
+    if (kernel == nullptr) return failed(socket, in.from, id, why);
     log_->error("OB512 a message of kernel {} was lost: {}", kernel->id.value, why.message);
-    requests_.lost(*kernel, {to, id}, why);
+    requests_.lost(*kernel, {in.to, id}, why);
   }
+}
+
+Peer* Hub::sender(const RouterSocket& socket, const RoutingId& from) {
+  return &socket == &control_ ? peers_.by_control(from) : peers_.by_data(from);
 }
 
 void Hub::failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why) {
@@ -204,12 +206,6 @@ void Hub::failed(RouterSocket& socket, const RoutingId& from, RequestId id, cons
 
 void Hub::handle_control(Incoming& in) {
   Peer* peer = peers_.by_control(in.from);
-  const auto wrong = wire::verify(in.packet, limits_);
-  if (wrong) {
-    if (peer != nullptr) return malformed(*peer, control_, in, *wrong);
-    log_->warn("OB503 a stranger sent bytes on control that are no message: {}", *wrong);
-    return;
-  }
   if (peer == nullptr) {
     const auto* hello = in.packet.root().body_as_Hello();
     if (hello == nullptr) {
@@ -226,7 +222,6 @@ void Hub::handle_control(Incoming& in) {
       filter_.proven(in.connection());
     return;
   }
-  peer->last_heard = loop_.now();
   if (peer->role == wire::Role::kernel) {
     if (Kernel* kernel = kernels_.find(KernelId{peer->id.value}))
       desk_.from_kernel(*peer, *kernel, in.packet);
@@ -235,9 +230,9 @@ void Hub::handle_control(Incoming& in) {
   }
 }
 
-void Hub::unverified(Incoming& in, std::string_view wrong) {
-  if (Peer* peer = peers_.by_data(in.from)) return malformed(*peer, data_, in, wrong);
-  log_->warn("OB505 a stranger sent bytes on data that are no message: {}", wrong);
+void Hub::unverified(RouterSocket& socket, Incoming& in, std::string_view wrong) {
+  if (Peer* peer = sender(socket, in.from)) return malformed(*peer, socket, in, wrong);
+  log_->warn("OB503 a stranger sent bytes that are no message: {}", wrong);
 }
 
 void Hub::handle_data(Incoming& in) {
@@ -355,14 +350,19 @@ bool Hub::let_leaving_go() {
   return !gone.empty();
 }
 
+/// Not before all that was received from it has been served.
 void Hub::host_gone(PeerId host, const char* how) {
   Peer* peer = peers_.find(host);
   if (peer == nullptr || peer->role == wire::Role::kernel) return;
   leaving_.erase(host);
+  peer->process_watch.reset();  // it would call again and again
+  verifier_.after_parked(data_, peer->data, [this, host, how] { host_left(host, how); });
+}
+
+void Hub::host_left(PeerId host, const char* how) {
+  const Peer* peer = peers_.find(host);
+  if (peer == nullptr) return;
   log_->info("OB509 peer {} ({}) left: {}", host.value, peer->name, how);
-  // Held until the end: this may run in a callback of its own watch.
-  const auto process = std::move(peer->process);
-  const auto watch = std::move(peer->process_watch);  // ends before its descriptor is closed
   peers_.remove(host);
   requests_.host_left(host);
   supervisor_.owner_left(host);

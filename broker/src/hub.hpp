@@ -3,7 +3,9 @@
 
 #include <chrono>
 #include <functional>
+#include <optional>
 #include <string>
+#include <string_view>
 #include <unordered_map>
 
 #include "accept_filter.hpp"
@@ -14,6 +16,7 @@
 #include "interrupts.hpp"
 #include "kernel.hpp"
 #include "mail.hpp"
+#include "message_verifier.hpp"
 #include "peers.hpp"
 #include "requests.hpp"
 #include "sockets.hpp"
@@ -38,13 +41,22 @@ class Hub {
   bool control_turn();
   bool data_turn();
   void close_silent();
-  void control_message(Incoming& in);
-  void data_message(Incoming& in);
+  struct Received {
+    bool any;
+    bool dry;
+  };
+  /// Takes a burst off the socket.
+  Received receive(RouterSocket& socket, int most);
+  void verified(RouterSocket& socket, Incoming& in, std::optional<std::string_view> wrong);
+  template <class Work>
+  void guarded(RouterSocket& socket, Incoming& in, const Work& work);
+  /// nullptr: a stranger.
+  Peer* sender(const RouterSocket& socket, const RoutingId& from);
   void handle_control(Incoming& in);
   void handle_data(Incoming& in);
   /// Answers the sender of a message whose handling threw.
   void failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why);
-  void unverified(Incoming& in, std::string_view wrong);
+  void unverified(RouterSocket& socket, Incoming& in, std::string_view wrong);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
   void connection_gone(PeerId peer);
@@ -60,6 +72,7 @@ class Hub {
   bool let_ended_go();
   bool let_leaving_go();
   void host_gone(PeerId host, const char* how);
+  void host_left(PeerId host, const char* how);
   void kernel_died(Kernel& kernel);
 
   EventLoop& loop_;
@@ -69,6 +82,7 @@ class Hub {
   EventLoop::Handle silence_timer_;
   RouterSocket control_;
   RouterSocket data_;
+  MessageVerifier verifier_;
   EventsSocket events_socket_;
   PeerTable peers_;
   KernelTable kernels_;

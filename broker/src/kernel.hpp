@@ -119,7 +119,7 @@ class KernelTable {
   std::size_t living() const;
   template <class Visit>
   void each(Visit visit) {
-    // Visitors may end kernels, but only timers remove them from the table.
+    // Visitors may end kernels, but only timers and posted work remove them from the table.
     for (auto& [id, kernel] : kernels_) visit(*kernel);
   }
 

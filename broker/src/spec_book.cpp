@@ -54,7 +54,7 @@ const char* environment(const char* name) {
   return value != nullptr && *value != '\0' ? value : nullptr;
 }
 
-/// Nothing when there is none. Does not block, whatever lies there.
+/// Nothing when there is none. Waits for the file system, not for what lies there.
 std::optional<std::string> read_file(const fs::path& file) {
   const Fd fd(::open(file.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   if (!fd) {
@@ -155,8 +155,13 @@ SpecBook::SpecBook(const std::vector<KernelSpec>& configured) {
   }
 }
 
+const KernelSpec* SpecBook::configured(const std::string& name) const {
+  const auto found = configured_.find(name);
+  return found == configured_.end() ? nullptr : &found->second;
+}
+
 KernelSpec SpecBook::require(const std::string& name) const {
-  if (const auto found = configured_.find(name); found != configured_.end()) return found->second;
+  if (const KernelSpec* spec = configured(name)) return *spec;
   if (is_name(name))
     if (auto spec = read_spec_file(name)) return *spec;
   if (name == "lua") return lua_spec();

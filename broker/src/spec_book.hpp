@@ -17,12 +17,14 @@ std::vector<std::filesystem::path> spec_directories();
 
 /// The built-in specs, those in files, and those that the broker was made with, in rising
 /// precedence. Files are read when somebody asks, so that a change needs no restart; only regular
-/// files of a moderate size are, which does not take long.
+/// files of a moderate size are, which takes as long as their file system does.
 class SpecBook {
  public:
   /// Throws Error(invalid) for a spec without a name or a program.
   explicit SpecBook(const std::vector<KernelSpec>& configured);
 
+  /// Of those that the broker was made with; nullptr: none. Reads no file.
+  const KernelSpec* configured(const std::string& name) const;
   /// Throws Error: not_found, or invalid when its file is malformed.
   KernelSpec require(const std::string& name) const;
   /// All, those that cannot start with the reason.

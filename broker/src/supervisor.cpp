@@ -5,12 +5,11 @@
 #include <unistd.h>
 
 #include <algorithm>
-#include <cctype>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "descriptors.hpp"
-#include "spec_expansion.hpp"
+#include "start_request.hpp"
 #include "token.hpp"
 
 namespace oast::broker {
@@ -33,33 +32,6 @@ std::string signal_name(int signal) {
   return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
 }
 
-[[noreturn]] void invalid(const std::string& message) {
-  throw Error(FailureKind::invalid, message);
-}
-
-/// Names stand in tables and on command lines beside ids.
-void check_name(const std::string& name) {
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-  };
-  if (name.size() > 64 || !std::all_of(name.begin(), name.end(), fits))
-    invalid("the kernel name '" + name +
-            "' should be at most 64 letters, digits, '-', '_' and '.'");
-  if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
-    invalid("the kernel name '" + name + "' could be taken for an id: add a letter");
-}
-
-bool has_nul(const std::string& text) { return text.find('\0') != std::string::npos; }
-
-void check_environment(const std::vector<std::unique_ptr<wire::EnvVarT>>& env) {
-  for (const auto& variable : env) {
-    if (variable->name.empty() || variable->name.find('=') != std::string::npos ||
-        has_nul(variable->name))
-      invalid("'" + variable->name + "' is no name of an environment variable");
-    if (has_nul(variable->value)) invalid("the value of " + variable->name + " contains a NUL");
-  }
-}
-
 }  // namespace
 
 Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, Mail& mail,
@@ -70,18 +42,7 @@ Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& ker
       mail_(mail),
       events_(events),
       log_(std::move(log)),
-      specs_(options.specs) {}
-
-LaunchPlan Supervisor::plan(const KernelSpec& spec, const wire::StartT& request) const {
-  LaunchPlan plan;
-  Command command = expand(spec, {request.exename, request.exeflags});
-  plan.argv = std::move(command.argv);
-  plan.env = std::move(command.env);
-  for (const auto& variable : request.env) plan.env[variable->name] = variable->value;
-  plan.cwd = request.cwd.empty() ? spec.cwd : request.cwd;
-  plan.grace = options_.grace;
-  return plan;
-}
+      specs_(loop, options.specs) {}
 
 std::string Supervisor::details(const Kernel& kernel) const {
   return nlohmann::json{{"protocol", wire::kVersion},
@@ -106,33 +67,68 @@ void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& requ
   });
   require_descriptors(kLeftByStarts + kPerStart + kPerRegistration * (starting + 1),
                       "start another kernel");
-  const KernelSpec spec = specs_.require(request.spec);
-  check_environment(request.env);
-  if (!request.cwd.empty() && (request.cwd.front() != '/' || has_nul(request.cwd)))
-    invalid("the working directory '" + request.cwd + "' should be an absolute path");
-  if (!request.name.empty()) check_name(request.name);
+  check(request);
   if (!request.name.empty() && kernels_.by_name(request.name) != nullptr)
-    invalid("a kernel named '" + request.name + "' runs already");
+    throw Error(FailureKind::invalid, "a kernel named '" + request.name + "' runs already");
 
   auto kernel = std::make_unique<Kernel>(id, options_);
-  kernel->name = request.name.empty() ? spec.name + "-" + std::to_string(id.value) : request.name;
-  kernel->spec = spec.name;
+  kernel->name =
+      request.name.empty() ? request.spec + "-" + std::to_string(id.value) : request.name;
+  kernel->spec = request.spec;
   kernel->detached = request.detached;
   if (!request.detached) kernel->owner = asker.host;
   kernel->token = make_token();
   kernel->host_token = make_token();
   kernel->born = loop_.now();
   kernel->starter = asker;
-  LaunchPlan launch_plan = plan(spec, request);
   Kernel& added = kernels_.add(std::move(kernel));
-  auto timeout = std::chrono::milliseconds(request.timeout_ms);
-  if (timeout.count() == 0) timeout = spec.start_timeout;
-  if (timeout.count() == 0) timeout = options_.start_timeout;
-  added.start_deadline = loop_.after(timeout, [this, &added] { start_timed_out(added); });
-  log_->info("OB101 kernel {} ({}) of spec {} starting for peer {}", id.value, added.name,
-             added.spec, asker.host.value);
-  events_.changed(added);
-  launch(id, std::move(launch_plan));
+  start_within(added, request.timeout_ms == 0 ? options_.start_timeout
+                                              : std::chrono::milliseconds(request.timeout_ms));
+  try {
+    read_spec(id, request);
+  } catch (...) {
+    kernels_.remove(id);
+    throw;
+  }
+}
+
+void Supervisor::start_within(Kernel& kernel, EventLoop::Duration time) {
+  const auto left = kernel.born + time - loop_.now();
+  kernel.start_deadline = loop_.after(left, [this, &kernel] { start_timed_out(kernel); });
+}
+
+void Supervisor::read_spec(KernelId id, const wire::StartT& request) {
+  LaunchPlan wanted{.argv = {}, .env = {}, .cwd = request.cwd, .grace = options_.grace};
+  for (const auto& variable : request.env) wanted.env[variable->name] = variable->value;
+  specs_.read(
+      request.spec, {request.exename, request.exeflags}, wanted,
+      [this, id, timed = request.timeout_ms != 0](const SpecReader::Recipe& recipe) {
+        spec_read(id, recipe, timed);
+      },
+      [this, id](const Failure& why) { spec_failed(id, why); });
+}
+
+/// `timed`: the start says itself how long it may take.
+void Supervisor::spec_read(KernelId id, const SpecReader::Recipe& recipe, bool timed) {
+  Kernel* kernel = kernels_.find(id);
+  if (kernel == nullptr || kernel->death) return;  // it was ended meanwhile
+  if (!timed && recipe.start_timeout.count() != 0) start_within(*kernel, recipe.start_timeout);
+  log_->info("OB101 kernel {} ({}) of spec {} starting", id.value, kernel->name, kernel->spec);
+  events_.changed(*kernel);
+  launch(id, recipe.plan);
+}
+
+/// It never was more than a name.
+void Supervisor::spec_failed(KernelId id, const Failure& why) {
+  const Kernel* kernel = kernels_.find(id);
+  if (kernel == nullptr || kernel->death) return;
+  if (kernel->starter) mail_.control(kernel->starter->host, kernel->starter->request, why);
+  kernels_.remove(id);
+}
+
+void Supervisor::list_specs(const Asker& asker) {
+  specs_.list([this, asker](const wire::SpecsT& specs) { mail_.answer(asker, specs); },
+              [this, asker](const Failure& why) { mail_.control(asker.host, asker.request, why); });
 }
 
 bool Supervisor::take_back(const Asker& starter) {
@@ -347,6 +343,10 @@ bool Supervisor::bury_exited() {
 void Supervisor::ended(Kernel& kernel) {
   std::erase(exited_, kernel.id);
   kernel.last_data_deadline.reset();
+  before_death_(kernel, [this, &kernel] { die(kernel); });
+}
+
+void Supervisor::die(Kernel& kernel) {
   kernel.stderr_watch.reset();
   kernel.start_deadline.reset();
   kernel.stop_deadline.reset();

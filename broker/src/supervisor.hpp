@@ -10,7 +10,7 @@
 #include "kernel.hpp"
 #include "log.hpp"
 #include "mail.hpp"
-#include "spec_book.hpp"
+#include "spec_reader.hpp"
 
 namespace oast::broker {
 
@@ -28,6 +28,11 @@ class Supervisor {
   void set_home(Home home) { home_ = std::move(home); }
   /// Called once for every kernel that died, when its death is known and its process is gone.
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
+  /// Called with a kernel that has ended: calls back when all that was received from it has been
+  /// served.
+  void before_death(std::function<void(Kernel&, const std::function<void()>&)> wait) {
+    before_death_ = std::move(wait);
+  }
 
   /// Answers `asker` when the kernel has registered, or why it did not.
   void start(const Asker& asker, KernelId id, const wire::StartT& request);
@@ -59,10 +64,13 @@ class Supervisor {
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
 
-  std::vector<wire::SpecInfoT> specs() const { return specs_.list(); }
+  void list_specs(const Asker& asker);
 
  private:
-  LaunchPlan plan(const KernelSpec& spec, const wire::StartT& request) const;
+  void read_spec(KernelId id, const wire::StartT& request);
+  void spec_read(KernelId id, const SpecReader::Recipe& recipe, bool timed);
+  void spec_failed(KernelId id, const Failure& why);
+  void start_within(Kernel& kernel, EventLoop::Duration time);
   /// What the kernel reads from its stdin.
   std::string details(const Kernel& kernel) const;
   void launch(KernelId id, LaunchPlan plan);
@@ -73,6 +81,7 @@ class Supervisor {
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);
   void ended(Kernel& kernel);
+  void die(Kernel& kernel);
   void bury(Kernel& kernel);
   void remember(KernelId id);
   Death explain(const Kernel& kernel, ExitStatus status) const;
@@ -84,9 +93,10 @@ class Supervisor {
   Events& events_;
   Logger log_;
   std::unique_ptr<Launcher> launcher_ = make_local_launcher();
-  const SpecBook specs_;
+  SpecReader specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
+  std::function<void(Kernel&, const std::function<void()>&)> before_death_;
   std::function<void()> all_stopped_;
   std::vector<KernelId> exited_;  // not dead before their last data was received
   std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
