@@ -56,6 +56,12 @@ wire::Packet with_id(const wire::Packet& like, RequestId id) {
   return packet;
 }
 
+wire::Packet host_left_message(PeerId host) {
+  wire::HostLeftT left;
+  left.host = host.value;
+  return wire::pack(RequestId{}, left);
+}
+
 }  // namespace
 
 bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
@@ -164,11 +170,15 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
 }
 
 void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
-  // Of a host that left, what was dispatched is still open.
-  if (kernel.queue.find(key) != nullptr && kernel.hosts.contains(key.host))
+  // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
+  // names the host: the kernel may have gone on to another's request.
+  if (!kernel.hosts.contains(key.host))
+    return mail_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
+  if (kernel.queue.find(key) != nullptr)
     return mail_.data(key.host, peer_of(kernel.id), std::move(packet));
-  mail_.data(peer_of(kernel.id), PeerId{},
-             wire::pack(key.id, failure(FailureKind::disconnected, "the host has left")));
+  wire::InputReplyT reply;
+  reply.eof = true;
+  mail_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
 }
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
@@ -228,12 +238,10 @@ bool Requests::turn() {
 }
 
 void Requests::host_left(PeerId host) {
-  wire::HostLeftT left;
-  left.host = host.value;
   kernels_.each([&](Kernel& kernel) {
     if (kernel.hosts.erase(host) == 0) return;
     kernel.queue.end_undispatched(host);
-    mail_.data(peer_of(kernel.id), PeerId{}, wire::pack(RequestId{}, left));
+    mail_.data(peer_of(kernel.id), PeerId{}, host_left_message(host));
   });
 }
 

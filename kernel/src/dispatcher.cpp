@@ -29,14 +29,11 @@ void Dispatcher::handle(wire::Addressed&& received) {
     case wire::Body::ChannelClose:
       return shared_.reply(
           asker, shared_.channels.close(ChannelId{message.body_as_ChannelClose()->channel()}));
-    case wire::Body::Failure:
-      // Only an InputRequest can fail: the host is gone.
-      if (!received.peer) shared_.input.refuse(asker.request);
-      return;
     case wire::Body::HostLeft:
       if (!received.peer) host_left(PeerId{message.body_as_HostLeft()->host()});
       return;
     case wire::Body::Result:
+    case wire::Body::Failure:
     case wire::Body::Output:
     case wire::Body::InputRequest:
       // Answers to what this kernel never asked; an answer to those would have no end.

@@ -24,11 +24,6 @@ void InputSlot::answer(Asker asker, std::optional<std::string> line) {
   answered_ = true;
 }
 
-void InputSlot::refuse(RequestId request) {
-  const std::lock_guard lock(mutex_);
-  if (waiting_ && waiting_->request == request) answered_ = true;
-}
-
 void InputSlot::end(PeerId host) {
   const std::lock_guard lock(mutex_);
   if (waiting_ && waiting_->host == host) answered_ = true;

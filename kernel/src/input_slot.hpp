@@ -22,8 +22,6 @@ class InputSlot {
 
   /// Nothing is the end of input. Ignored unless it is the answer that is waited for.
   void answer(Asker asker, std::optional<std::string> line);
-  /// The broker says that `request` cannot be answered.
-  void refuse(RequestId request);
   /// Input of the host has ended.
   void end(PeerId host);
   /// Does not block.

@@ -107,3 +107,21 @@ TEST_CASE("P4: a request that asks a host which has left for input reads the end
   REQUIRE(line.wait_for(kGenerous));
   CHECK(line.get() == Value("no more"));
 }
+
+TEST_CASE("P4: a host that leaves ends nobody else's input, though their requests' ids are equal") {
+  const Daemon daemon;
+  const Broker keeper = daemon.connect();
+  const Worker shared = keeper.start("lua", {.name = "shared"});
+  // The leaver's question and its leaving cross each other on the way.
+  for (int i = 0; i < 20; ++i) {
+    auto leaver = std::make_unique<Broker>(daemon.connect());
+    const Broker stayer = daemon.connect();
+    Worker worker = stayer.attach("shared");
+    leaver->attach("shared").remote_do("io.read()");
+    const auto line = worker.remote_eval(
+        "io.read()", {.on_input = [](const std::string&, bool) { return std::string("a line"); }});
+    leaver.reset();
+    REQUIRE(line.wait_for(kGenerous));
+    REQUIRE(line.get() == Value("a line"));
+  }
+}

@@ -297,7 +297,7 @@ TEST_CASE("only the answer that is waited for counts as input") {
   slot.open(me);
   slot.answer({PeerId{2}, RequestId{5}}, "another host");
   slot.answer({PeerId{1}, RequestId{6}}, "another request");
-  slot.refuse(RequestId{6});
+  slot.end(PeerId{2});
   CHECK_FALSE(slot.answered());
   slot.answer(me, "line");
   CHECK(slot.answered());

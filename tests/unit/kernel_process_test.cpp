@@ -256,19 +256,24 @@ TEST_CASE("code that asks for input gets the line of its host, or the end of inp
   wire::InputReplyT line;
   line.text = "wrong";
   hub.send_as(id, line, PeerId{666});
+  // Does not say whose request it is.
+  hub.send_packet(wire::pack(id, Failure{.kind = FailureKind::disconnected}), PeerId{});
   line.text = "Ada";
   hub.send_as(id, line);
   CHECK(hub.await(id).value() == Value("Ada"));
 
-  for (const bool broker_refuses : {false, true}) {
+  for (const bool host_leaves : {false, true}) {
     const auto again = hub.eval("ask again?");
     hub.next(again);
     wire::InputReplyT eof;
     eof.eof = true;
-    if (broker_refuses)
-      hub.send_packet(wire::pack(again, Failure{.kind = FailureKind::disconnected}), PeerId{});
-    else
+    if (host_leaves) {
+      wire::HostLeftT left;
+      left.host = KernelHub::kHost.value;
+      hub.send_as(RequestId{}, left, PeerId{});
+    } else {
       hub.send_as(again, eof);
+    }
     CHECK(hub.await(again).value() == Value("<eof>"));
   }
 }
