@@ -45,6 +45,7 @@ bool is_terminal(Body body) {
 }
 
 constexpr int kEndedPerTurn = 512;
+constexpr std::size_t kSeenPerTurn = 2048;
 constexpr std::size_t kFullTails = 256;
 constexpr std::size_t kBriefTail = 200;
 
@@ -200,8 +201,19 @@ bool Requests::end_some(Kernel& kernel, Ending& ending) {
   return false;
 }
 
+bool Requests::end_some_of_left() {
+  if (left_.empty()) return false;
+  Kernel* kernel = kernels_.find(left_.front());
+  left_.pop_front();
+  if (kernel == nullptr || !kernel->queue.end_some_of_left(kSeenPerTurn)) return true;
+  left_.push_back(kernel->id);
+  if (kernel->serving()) dispatch(*kernel);
+  return true;
+}
+
 bool Requests::turn() {
-  if (endings_.empty()) return false;
+  const bool any = end_some_of_left();
+  if (endings_.empty()) return any;
   // Each in its turn: who waits for one death does not wait for all.
   Ending ending = std::move(endings_.front());
   endings_.pop_front();
@@ -215,7 +227,8 @@ void Requests::host_left(PeerId host) {
   left.host = host.value;
   kernels_.each([&](Kernel& kernel) {
     if (kernel.hosts.erase(host) == 0) return;
-    kernel.queue.end_undispatched(host);
+    kernel.queue.host_left(host);
+    left_.push_back(kernel.id);
     mail_.data(peer_of(kernel.id), PeerId{}, wire::pack(RequestId{}, left));
   });
 }
