@@ -26,11 +26,14 @@ RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply,
 
 RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key) {
   const Open open{Stage::direct, wire::Reply::value};
-  return open_.try_emplace(key, open).second ? Accepted::yes : Accepted::duplicate;
+  if (!open_.try_emplace(key, open).second) return Accepted::duplicate;
+  direct_.insert(key);
+  return Accepted::yes;
 }
 
 std::optional<RequestQueue::Dispatch> RequestQueue::dispatch() {
   while (!waiting_.empty() && (waiting_.front().cancelled || dispatched_count_ < window_)) {
+    if (!waiting_.front().cancelled && dropped(waiting_.front().key)) break;  // about to be ended
     if (!waiting_.front().cancelled) dispatched_.emplace_back(waiting_.front().key);
     Waiting next = std::move(waiting_.front());
     waiting_.pop_front();
@@ -60,6 +63,7 @@ std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
   const Open open = found->second;
   open_.erase(found);
   if (open.stage == Stage::dispatched) forget_dispatched(open.sequence);
+  if (open.stage == Stage::direct) direct_.erase(key);
   if (open.stage == Stage::waiting) forget_waiting(waiting_[open.place - first_place_]);
   return open;
 }
@@ -95,17 +99,33 @@ std::optional<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_next(
   return std::pair(key, *end(key));
 }
 
-std::vector<RequestKey> RequestQueue::end_undispatched(PeerId host) {
-  std::vector<RequestKey> keys;
-  for (const auto& [key, open] : open_)
-    if (key.host == host && open.stage != Stage::dispatched && open.reply != wire::Reply::nothing)
-      keys.push_back(key);
-  for (const auto& key : keys) open_.erase(key);
-  // One pass, for there may be many.
-  for (auto& place : waiting_)
-    if (place.key.host == host && !place.cancelled && !open_.contains(place.key))
-      forget_waiting(place);
-  return keys;
+void RequestQueue::host_left(PeerId host) {
+  left_.push_back({host, first_place_, first_place_ + waiting_.size()});
+}
+
+bool RequestQueue::dropped(RequestKey key) const {
+  return std::ranges::any_of(left_, [&](const Left& left) { return left.host == key.host; }) &&
+         open_.at(key).reply != wire::Reply::nothing;
+}
+
+bool RequestQueue::end_some_of_left(std::size_t most) {
+  if (left_.empty()) return false;
+  Left& left = left_.front();
+  std::size_t seen = 0;
+  for (auto at = direct_.lower_bound({left.host, RequestId{}});
+       seen < most && at != direct_.end() && at->host == left.host; ++seen) {
+    open_.erase(*at);
+    at = direct_.erase(at);
+  }
+  left.next = std::max(left.next, first_place_);
+  for (; seen < most && left.next < left.end; ++seen, ++left.next) {
+    Waiting& place = waiting_[left.next - first_place_];
+    if (place.key.host != left.host || place.cancelled || !dropped(place.key)) continue;
+    open_.erase(place.key);
+    forget_waiting(place);
+  }
+  if (seen < most) left_.pop_front();
+  return true;
 }
 
 std::optional<RequestKey> RequestQueue::running() const {

@@ -5,8 +5,8 @@
 #include <cstdint>
 #include <deque>
 #include <optional>
+#include <set>
 #include <unordered_map>
-#include <vector>
 
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
@@ -64,8 +64,11 @@ class RequestQueue {
   /// Ends one request, in the order of acceptance but for the direct ones, which are last; nothing
   /// when none is open.
   std::optional<std::pair<RequestKey, Open>> end_next();
-  /// Ends what a host still has waiting or direct here.
-  std::vector<RequestKey> end_undispatched(PeerId host);
+  /// Nothing of this host is dispatched any more, but for what needs no answer.
+  void host_left(PeerId host);
+  /// Ends some of what hosts that left still have waiting or direct here, looking at `most`; false
+  /// when there is nothing left to look at. More can be dispatched then.
+  bool end_some_of_left(std::size_t most);
 
   /// The open request that runs, as far as the broker can know: the oldest dispatched.
   std::optional<RequestKey> running() const;
@@ -97,6 +100,16 @@ class RequestQueue {
   std::deque<std::optional<RequestKey>> dispatched_;
   std::uint64_t first_sequence_ = 1;  // of dispatched_.front()
   std::size_t dispatched_count_ = 0;
+  std::set<RequestKey> direct_;  // of open_
+
+  /// A host that left, and which places in waiting_ are still to be looked at.
+  struct Left {
+    PeerId host;
+    std::uint64_t next;
+    std::uint64_t end;
+  };
+  bool dropped(RequestKey key) const;
+  std::deque<Left> left_;
 };
 
 }  // namespace oast::broker

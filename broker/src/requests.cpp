@@ -45,6 +45,7 @@ bool is_terminal(Body body) {
 }
 
 constexpr int kEndedPerTurn = 512;
+constexpr std::size_t kSeenPerTurn = 2048;
 constexpr std::size_t kFullTails = 256;
 constexpr std::size_t kBriefTail = 200;
 
@@ -227,8 +228,19 @@ bool Requests::end_some(Kernel& kernel, Ending& ending) {
   return false;
 }
 
+bool Requests::end_some_of_left() {
+  if (left_.empty()) return false;
+  Kernel* kernel = kernels_.find(left_.front());
+  left_.pop_front();
+  if (kernel == nullptr || !kernel->queue.end_some_of_left(kSeenPerTurn)) return true;
+  left_.push_back(kernel->id);
+  if (kernel->serving()) dispatch(*kernel);
+  return true;
+}
+
 bool Requests::turn() {
-  if (endings_.empty()) return false;
+  const bool any = end_some_of_left();
+  if (endings_.empty()) return any;
   // Each in its turn: who waits for one death does not wait for all.
   Kernel* kernel = kernels_.find(endings_.front().kernel);
   const bool over = kernel == nullptr || end_some(*kernel, endings_.front());
@@ -240,7 +252,8 @@ bool Requests::turn() {
 void Requests::host_left(PeerId host) {
   kernels_.each([&](Kernel& kernel) {
     if (kernel.hosts.erase(host) == 0) return;
-    kernel.queue.end_undispatched(host);
+    kernel.queue.host_left(host);
+    left_.push_back(kernel.id);
     mail_.data(peer_of(kernel.id), PeerId{}, host_left_message(host));
   });
 }

@@ -59,6 +59,8 @@ class Requests {
   bool end_some(Kernel& kernel, Ending& ending);
 
   std::deque<Ending> endings_;
+  std::deque<KernelId> left_;  // kernels with requests of hosts that left
+  bool end_some_of_left();
   KernelTable& kernels_;
   Mail& mail_;
   Events& events_;

@@ -121,10 +121,32 @@ TEST_CASE("RequestQueue lets a host's waiting requests go and keeps the dispatch
   accept(queue, key(2, 1));
   queue.accept_direct(key(1, 3));
   queue.dispatch();
-  CHECK(queue.end_undispatched(PeerId{1}).size() == 2);
+  queue.host_left(PeerId{1});
+  while (queue.end_some_of_left(1)) continue;
+  CHECK(queue.waiting() == 1);
+  CHECK(queue.find(key(1, 3)) == nullptr);
   CHECK(queue.find(key(1, 1)) != nullptr);
   queue.end(key(1, 1));
   CHECK(queue.dispatch()->key == key(2, 1));
+}
+
+TEST_CASE(
+    "P4: RequestQueue ends what a host that left has waiting in pieces, and runs none of it") {
+  constexpr std::uint64_t kMany = 1000;
+  RequestQueue queue(1, kPlenty);
+  for (std::uint64_t i = 1; i <= kMany; ++i) accept(queue, key(1, i));
+  accept(queue, key(2, 1));
+  for (std::uint64_t i = 1; i <= kMany; ++i) queue.accept_direct(key(1, kMany + i));
+  queue.host_left(PeerId{1});
+  CHECK_FALSE(queue.dispatch());
+  std::size_t pieces = 0;
+  for (; queue.end_some_of_left(100); ++pieces) {
+    if (pieces == 0) CHECK(queue.find(key(1, 2 * kMany)) != nullptr);
+    if (pieces < 19) CHECK_FALSE(queue.dispatch());
+  }
+  CHECK(pieces >= 20);
+  CHECK(queue.dispatch()->key == key(2, 1));
+  CHECK(queue.waiting() == 0);
 }
 
 TEST_CASE("P4: cancelling what waits takes the same time however much waits") {
