@@ -20,3 +20,11 @@ TEST_CASE("P1: an answer for which a host has no memory costs its request, and n
   }
   CHECK(host.end() == 0);
 }
+
+TEST_CASE("the memory of large answers goes back to the system once they are dropped") {
+  const Daemon daemon;
+  LineProcess host("oast-line-host", {daemon.directory().string()});
+  REQUIRE(host.line() == "ready");
+  REQUIRE(std::stoi(host.ask("lose 300")) > 300);
+  eventually([&] { return std::stoi(host.ask("rss")) < 100; }, "it has less than 100 MiB");
+}

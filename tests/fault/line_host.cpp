@@ -2,6 +2,8 @@
 // line of its stdin with one:
 //   eval CODE   its value as an int, or the failure
 //   room MIB    limits its own address space to so much more than it has: "limited"
+//   leave CODE  evaluates in the kernel "kept" without an answer, and returns from main
+//   lose MANY   fetches so many strings of 1 MiB, with a small one after each, and drops the large
 //   rss         its resident memory in MiB
 #include <sys/resource.h>
 #include <unistd.h>
@@ -10,6 +12,7 @@
 #include <iostream>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "oast/oast.hpp"
 
@@ -37,11 +40,24 @@ std::string limit(const std::string& mib) {
   return ::setrlimit(RLIMIT_AS, &limit) == 0 ? "limited" : "not limited";
 }
 
+/// The allocator keeps blocks that are smaller than the largest which it has seen freed.
+std::string lose(oast::Worker& worker, const std::string& many) {
+  static std::vector<oast::Value> small;
+  static_cast<void>(worker.remote_eval_fetch("('x'):rep(30 << 20)"));
+  std::vector<oast::Value> large;
+  for (int i = std::stoi(many); i > 0; --i) {
+    large.push_back(worker.remote_eval_fetch("('x'):rep(1 << 20)"));
+    small.push_back(worker.remote_eval_fetch("('x'):rep(3000)"));
+  }
+  return std::to_string(memory().second);
+}
+
 std::string answer(oast::Worker& worker, const std::string& line) {
   const auto space = line.find(' ');
   const std::string rest = space == std::string::npos ? std::string() : line.substr(space + 1);
   const std::string command = line.substr(0, space);
   if (command == "room") return limit(rest);
+  if (command == "lose") return lose(worker, rest);
   if (command == "rss") return std::to_string(memory().second);
   return eval(worker, rest);
 }
@@ -53,8 +69,13 @@ int main(int argc, char** argv) try {
   const auto broker = oast::Broker::connect(argv[1]);
   auto worker = broker.start("lua");
   std::cout << "ready" << std::endl;
-  for (std::string line; std::getline(std::cin, line);)
+  for (std::string line; std::getline(std::cin, line);) {
+    if (line.starts_with("leave ")) {
+      broker.attach("kept").remote_do(line.substr(6));
+      return 0;
+    }
     std::cout << answer(worker, line) << std::endl;
+  }
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "oast-line-host: " << error.what() << "\n";

@@ -98,12 +98,16 @@ Link::Link(BrokerHome home, wire::Connection connection)
                 .on_refused = [this](const wire::Refused& refused) { refuse(refused); },
                 .on_sent = [this] { attend(); },
                 .on_lost = [this](const std::string& why) { on_lost(why); }}),
+      memory_(
+          std::make_shared<ReceivedMemory>([this](milliseconds time, std::function<void()> task) {
+            control_.after(time, std::move(task));
+          })),
       data_(
           std::move(connection.data), wire::Limits{},
           [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_),
           [this](const wire::Refused& refused) { on_data_refused(refused); }) {}
 
-Link::~Link() = default;
+Link::~Link() { memory_->close(); }
 
 void Link::start() {
   control_.start();
@@ -117,6 +121,7 @@ void Link::close() {
   closing_ = true;
   connected_ = false;
   data_.close();
+  memory_->close();
   control_.finish();
   end_all("the connection was closed");
   background_.join();
@@ -301,7 +306,7 @@ void Link::on_data_refused(const wire::Refused& refused) noexcept try {
 
 /// What the callback throws, and a lack of memory, is the request's, whose answer is still to come.
 void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
-  const std::vector<Buffer> buffers = wire::share(std::move(packet.buffers));
+  const std::vector<Buffer> buffers = memory_->share(std::move(packet.buffers));
   const Output output = read(*packet.root().body_as_Output(), buffers);
   if (const auto request = requests_.find(id, kernel)) return request->output(output);
   for (const auto& state : adopted(kernel)) state->output(nullptr, output);

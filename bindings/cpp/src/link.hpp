@@ -18,6 +18,7 @@
 #include "oast/dial.hpp"
 #include "oast/shared_socket.hpp"
 #include "open_requests.hpp"
+#include "received_memory.hpp"
 #include "request.hpp"
 
 namespace oast::detail {
@@ -89,6 +90,7 @@ class Link : public std::enable_shared_from_this<Link> {
   void adopt(const std::shared_ptr<KernelState>& kernel);
 
   // For Request.
+  ReceivedMemory& memory() const { return *memory_; }
   bool wait(const Request& request, std::optional<Clock::time_point> deadline);
   void cancel(const Request& request);
   void begin_haste();
@@ -136,6 +138,7 @@ class Link : public std::enable_shared_from_this<Link> {
   std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelState>>> adopted_;
 
   ControlLine control_;
+  const std::shared_ptr<ReceivedMemory> memory_;
   wire::SharedSocket data_;
   std::thread background_;
 };

@@ -50,7 +50,7 @@ void Request::answer(wire::Packet&& packet, PeerId from) noexcept try {
   end_haste();
   const wire::Message& root = packet.root();
   if (const auto* result = root.body_as_Result()) {
-    const std::vector<Buffer> buffers = wire::share(std::move(packet.buffers));
+    const std::vector<Buffer> buffers = link_->memory().share(std::move(packet.buffers));
     succeed(wire::read(result->value(), buffers));
   } else if (const auto* failure = root.body_as_Failure()) {
     fail(explain(wire::read(*failure), from, kernel_.get()));
