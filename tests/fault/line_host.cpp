@@ -69,12 +69,13 @@ int main(int argc, char** argv) try {
   const auto broker = oast::Broker::connect(argv[1]);
   auto worker = broker.start("lua");
   std::cout << "ready" << std::endl;
-  for (std::string line; std::getline(std::cin, line);)
+  for (std::string line; std::getline(std::cin, line);) {
     if (line.starts_with("leave ")) {
       broker.attach("kept").remote_do(line.substr(6));
       return 0;
     }
-  std::cout << answer(worker, line) << std::endl;
+    std::cout << answer(worker, line) << std::endl;
+  }
   return 0;
 } catch (const std::exception& error) {
   std::cerr << "oast-line-host: " << error.what() << "\n";
