@@ -13,6 +13,7 @@
 #include <memory>
 #include <sstream>
 #include <string>
+#include <vector>
 
 #include "oast/fd.hpp"
 
@@ -46,26 +47,44 @@ pid_t last_process() {
   return last_space == nullptr ? 0 : static_cast<pid_t>(std::atol(last_space));
 }
 
-/// Field 22 of /proc/PID/stat, proc(5); 0 when the process is gone. The name in field 2 may hold
-/// anything, so the last parenthesis counts.
-std::uint64_t start_ticks(pid_t pid) {
+/// Fields 4 and 22 of /proc/PID/stat, proc(5).
+struct Origin {
+  pid_t parent = 0;
+  std::uint64_t start_ticks = 0;
+};
+
+/// Zeros when the process is gone. The name in field 2 may hold anything, so the last parenthesis
+/// counts.
+Origin origin_of(pid_t pid) {
   std::ifstream file("/proc/" + std::to_string(pid) + "/stat");
   std::string text;
   std::getline(file, text, '\0');
   const auto end_of_name = text.rfind(')');
-  if (end_of_name == std::string::npos) return 0;
+  Origin origin;
+  if (end_of_name == std::string::npos) return origin;
   std::istringstream fields(text.substr(end_of_name + 1));
   std::string word;
-  for (int field = 3; field < 22; ++field) fields >> word;
-  std::uint64_t ticks = 0;
-  fields >> ticks;
-  return ticks;
+  fields >> word >> origin.parent;
+  for (int field = 5; field < 22; ++field) fields >> word;
+  fields >> origin.start_ticks;
+  return origin;
 }
 
-bool started_since(const RequestStart& since, pid_t pid) {
-  const std::uint64_t ticks = start_ticks(pid);
+bool started_since(const RequestStart& since, pid_t pid, std::uint64_t ticks) {
   if (ticks != since.ticks) return ticks > since.ticks;
   return pid > since.last_before || since.last_before - pid > kWrapped;
+}
+
+/// Whether it and all between it and this process started since. One whose parent has ended may be
+/// anybody's.
+bool descends_since(const RequestStart& since, pid_t pid) {
+  const pid_t self = ::getpid();
+  while (pid != self) {
+    const Origin origin = origin_of(pid);
+    if (origin.parent <= 0 || !started_since(since, pid, origin.start_ticks)) return false;
+    pid = origin.parent;
+  }
+  return true;
 }
 
 }  // namespace
@@ -89,11 +108,14 @@ void interrupt_children(const RequestStart& since) {
   if (::getpgrp() != self) return;
   const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
   if (!proc) return;
+  std::vector<pid_t> found;
   while (const dirent* entry = ::readdir(proc.get())) {
     const auto pid = static_cast<pid_t>(std::atol(entry->d_name));
-    if (pid > 0 && pid != self && ::getpgid(pid) == self && started_since(since, pid))
-      ::kill(pid, SIGINT);
+    if (pid > 0 && pid != self && ::getpgid(pid) == self && descends_since(since, pid))
+      found.push_back(pid);
   }
+  // Only now: a parent that ends leaves children that cannot be told from others.
+  for (const pid_t pid : found) ::kill(pid, SIGINT);
 }
 
 }  // namespace oast::kernel

@@ -29,8 +29,10 @@ class RequestStarts {
   std::uint64_t ended_ns_ = 0;
 };
 
-/// SIGINT to every process that started since, in this process's own group. Nothing happens when
-/// the group is not this process's own.
+/// SIGINT to every process in this process's own group that started since, as did every process
+/// between the two. Spared is what a program of an earlier request starts now, and what was left by
+/// a parent that ended: nothing tells any more who started that. Nothing happens when the group is
+/// not this process's own.
 void interrupt_children(const RequestStart& since);
 
 }  // namespace oast::kernel

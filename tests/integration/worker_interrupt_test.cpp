@@ -168,6 +168,24 @@ TEST_CASE("P10: an interrupt spares a child that started just before the request
   }
 }
 
+TEST_CASE("P10: an interrupt spares what a program that an earlier request started starts now") {
+  const Broker broker = Broker::embedded();
+  Worker w = broker.start();
+  // The loop counts its turns, and says so when a signal ended one of its programs.
+  w.remote_eval_wait(
+      "loop = io.popen('while :; do sleep 0.1 && echo turn || echo HIT; done')\n"
+      "function turn() local line = loop:read('l')\n"
+      "  if line ~= 'turn' then hit = line or 'ended' end end");
+  for (int i = 0; i < 3; ++i) {
+    const auto future = start_running(
+        w, "os.execute('sleep 0.2') print(1) os.execute('sh -c \"sleep 1000; :\"; :')");
+    CHECK(w.interrupt({.timeout = kGenerous}) == InterruptOutcome::interrupted);
+    CHECK(kind_of(future) == FailureKind::interrupted);
+    w.remote_eval_wait("for i = 1, 3 do turn() end");
+  }
+  CHECK(w.remote_eval("hit").get_for(kGenerous).is_nil());
+}
+
 TEST_CASE("signals that a host handles do not disturb its waiting threads") {
   struct sigaction action {};
   struct sigaction before {};
