@@ -1,8 +1,18 @@
 """What code prints and asks for."""
 
+import subprocess
+import sys
 import unittest
 
-from support import KernelTest, eventually
+from support import GENEROUS, KernelTest, eventually
+
+LEAVER = """import sys, time, oast
+def ask(prompt, password):
+    print("asked", flush=True)
+    time.sleep(1000)
+w = oast.connect(sys.argv[1]).attach(sys.argv[2], on_input=ask)
+w.remote_do("try: input()\\nexcept EOFError: line = 'no more'")
+time.sleep(1000)"""
 
 
 class Output(KernelTest):
@@ -112,6 +122,18 @@ class Input(KernelTest):
     def test_the_end_of_input_is_one(self):
         self.assertEqual(self.failure("input()").type, "EOFError")
         self.assertEqual(self.eval("import sys\nsys.stdin.readline()"), "")
+
+    def test_the_input_of_a_host_that_left_has_ended(self):
+        leaver = subprocess.Popen([sys.executable, "-c", LEAVER, self.daemon.directory,
+                                   str(self.w.id)], stdout=subprocess.PIPE)
+        assert leaver.stdout is not None
+        try:
+            self.assertEqual(leaver.stdout.readline(), b"asked\n")
+            line = self.w.remote_eval("line")
+        finally:
+            leaver.kill()
+            leaver.communicate()
+        self.assertEqual(line.result(GENEROUS), "no more")
 
     def test_other_threads_cannot_ask(self):
         self.eval("import threading\nt = threading.Thread(target=input); t.start(); t.join()")
