@@ -362,7 +362,7 @@ class Evaluator:
             return _submit(lib.oast_submit, worker, ask)  # values may be large
 
 
-def _submit(submit: Any, worker: Room, ask: _structures.Ask) -> Room:
+def _submit(submit: Any, worker: Handle, ask: _structures.Ask) -> Room:
     """The room stays empty when nothing is wanted."""
     if ask.want == _library.NOTHING:
         _library.check(submit(worker, ctypes.byref(ask), None))

@@ -13,7 +13,7 @@ from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
-from ._handles import Answer, Room
+from ._handles import Answer, Handle, Room
 from ._queue import queue
 from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
@@ -56,7 +56,7 @@ def put_or_take_back(memory: Room, timeout: Optional[float]) -> None:
 _ANSWER_S = 1.0  # for a worker that runs a moment is enough, whatever its code does
 
 
-def take(channel: Room, timeout: Optional[float], trust: bool) -> Any:
+def take(channel: Handle, timeout: Optional[float], trust: bool) -> Any:
     """Blocks for the next value of the channel. A value that comes too late, or that nobody gets as
     a signal handler of Python raises, goes back to the channel."""
     value = _structures.Value()
@@ -88,7 +88,7 @@ def _wait_for_take(taken: Room, timeout: Optional[float], value: _structures.Val
     raise _no_answer(timeout)
 
 
-def _abandon(channel: Room, taken: Room) -> None:
+def _abandon(channel: Handle, taken: Room) -> None:
     with Deferred():
         lib.oast_channel_abandon(channel, taken)
 
@@ -147,7 +147,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         memory: Room,
         trust: bool,
         on_end: Optional[Callable[[], None]] = None,
-        taken_from: Optional[Room] = None,
+        taken_from: Optional[Handle] = None,
     ) -> None:
         super().__init__()
         self._condition = Condition()
