@@ -7,7 +7,9 @@ import _thread
 import collections
 import signal
 import threading
-from typing import Any, Callable, Deque, Optional
+from typing import Any, Callable, Deque, Optional, TypeVar
+
+_T = TypeVar("_T")
 
 
 def on_main_thread() -> bool:
@@ -21,15 +23,18 @@ class Deferred:
     def __init__(self) -> None:
         self._handler: Optional[Callable[[int, Any], Any]] = None
         self._came = False
+        self._at_once = False  # handled when it comes
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deferred:
         if not on_main_thread():
-            return
+            return self
         handler = signal.getsignal(signal.SIGINT)
-        if not callable(handler) or isinstance(getattr(handler, "__self__", None), Deferred):
-            return
+        outer = getattr(handler, "__self__", None)
+        if not callable(handler) or isinstance(outer, Deferred) and not outer._at_once:
+            return self
         self._handler = handler
         signal.signal(signal.SIGINT, self._note)
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._handler is None:
@@ -38,8 +43,24 @@ class Deferred:
         if self._came:
             self._handler(signal.SIGINT, None)
 
-    def _note(self, _signal: int, _frame: object) -> None:
-        self._came = True
+    def interruptible(self, function: Callable[..., _T], *arguments: object) -> _T:
+        """Calls what SIGINT may end nevertheless, once: who calls this catches that."""
+        try:
+            self._at_once = True
+            if self._came:
+                self._came = False
+                self._note(signal.SIGINT, None)
+            return function(*arguments)
+        finally:
+            self._at_once = False
+
+    def _note(self, number: int, frame: object) -> None:
+        if not self._at_once or self._handler is None:
+            self._came = True
+            return
+        self._at_once = False  # what handles this exception is not torn apart by another
+        self._handler(number, frame)
+        self._at_once = True
 
 
 _RLock: Any = type(threading.RLock())  # that of C
