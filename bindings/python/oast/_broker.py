@@ -93,7 +93,7 @@ class Watch:
     """News of kernels until closed, with `with` or by losing the last reference."""
 
     def __init__(
-        self, broker: ctypes.c_void_p, callback: "Callable[[str, KernelInfo], None]"
+        self, broker: Handle, callback: "Callable[[str, KernelInfo], None]"
     ) -> None:
         def on_event(_context: object, change: int, view: Any) -> None:
             callback(CHANGES[change], read_kernel(view.contents))

@@ -101,7 +101,7 @@ def _put_or_take_back(memory: Room, timeout: Optional[float]) -> None:
 _ANSWER_S = 1.0  # for a worker that runs a moment is enough, whatever its code does
 
 
-def _take(channel: Room, timeout: Optional[float], trust: bool) -> Any:
+def _take(channel: Handle, timeout: Optional[float], trust: bool) -> Any:
     """Blocks for the next value of the channel. A value that comes too late, or that nobody gets as
     a signal handler of Python raises, goes back to the channel."""
     value = _structures.Value()
@@ -133,7 +133,7 @@ def _wait_for_take(taken: Room, timeout: Optional[float], value: _structures.Val
     raise _no_answer(timeout)
 
 
-def _take_async(channel: Room, trust: bool) -> Future:
+def _take_async(channel: Handle, trust: bool) -> Future:
     taken = Answer()
     try:
         _library.check(lib.oast_channel_take_async(channel, ctypes.byref(taken)))
@@ -143,7 +143,7 @@ def _take_async(channel: Room, trust: bool) -> Future:
         raise
 
 
-def _abandon(channel: Room, taken: Room) -> None:
+def _abandon(channel: Handle, taken: Room) -> None:
     with Deferred():
         lib.oast_channel_abandon(channel, taken)
 

@@ -301,7 +301,7 @@ class Evaluator:
             return _submit(lib.oast_submit, worker, ask, room)  # values may be large
 
 
-def _submit(submit: Any, worker: Room, ask: _structures.Ask, room: Room) -> None:
+def _submit(submit: Any, worker: Handle, ask: _structures.Ask, room: Room) -> None:
     wanted = None if ask.want == _library.NOTHING else ctypes.byref(room)
     _library.check(submit(worker, ctypes.byref(ask), wanted))
 

@@ -13,7 +13,7 @@ from typing import Any, Callable, Generator, List, Optional
 
 from . import _library, _structures
 from ._library import lib, quick
-from ._handles import Room
+from ._handles import Handle, Room
 from ._queue import queue
 from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
@@ -73,7 +73,8 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
     `cancel` cancels the request while it is queued and interrupts it while it runs. Callbacks run
     on a thread that waits for the result, unless that is the main thread, or on one of oast that
     all futures share. Whatever they raise, or printing raises, is told by sys.unraisablehook (an
-    Exception of a callback: by logging), and the future ends all the same.
+    Exception of a callback: by logging), and the future ends all the same. Ctrl-C while the result
+    is read (a pickle runs code) ends that: then the future has failed with KeyboardInterrupt.
     """
 
     def __init__(
@@ -81,7 +82,7 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         memory: Room,
         trust: bool,
         on_end: Optional[Callable[[], None]] = None,
-        taken_from: Optional[Room] = None,
+        taken_from: Optional[Handle] = None,
     ) -> None:
         super().__init__()
         self._condition = Condition()
@@ -137,33 +138,40 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
 
     def _end(self) -> None:
         """It is ready. May be called again."""
-        with Deferred():
+        with Deferred() as deferred:
             with self._ending:
                 memory, self._memory = self._memory, None
             if memory is not None:
-                self._take_answer(memory)
+                self._take_answer(memory, deferred)
 
-    def _take_answer(self, memory: Room) -> None:
-        if self._on_end is not None:
-            try:
-                self._on_end()
-            except BaseException as caught:  # of printing: the result is there all the same
-                tell(caught)
-        value, result = _structures.Value(), None
-        error: Optional[BaseException] = None
+    def _take_answer(self, memory: Room, deferred: Deferred) -> None:
+        result, error = None, None
         try:
-            _library.check(quick.oast_future_get(memory, 0, ctypes.byref(value)))
-            result = decode(memory, value, self._trust)
-        except BaseException as caught:  # of decoding, whatever it is
+            if self._on_end is not None:
+                self._on_end()
+        except BaseException as caught:  # of printing: the result is there all the same
+            tell(caught)
+        try:  # what takes long, as it may run code of the program, or for ever
+            result = deferred.interruptible(self._decode, memory)
+        except BaseException as caught:  # whatever it is
             error = caught
+        wanted = error is None or isinstance(error, Exception)
         try:
             if error is not None:
                 self.set_exception(error)
             else:
                 self.set_result(result)
         except concurrent.futures.InvalidStateError:  # it was cancelled
-            if self._taken_from is not None:
-                lib.oast_channel_abandon(self._taken_from, memory)
+            wanted = False
+        if not wanted and self._taken_from is not None:
+            lib.oast_channel_abandon(self._taken_from, memory)
+        if isinstance(error, KeyboardInterrupt) and on_main_thread():
+            raise error  # also from `exception`, which would return it
+
+    def _decode(self, memory: Room) -> Any:
+        value = _structures.Value()
+        _library.check(quick.oast_future_get(memory, 0, ctypes.byref(value)))
+        return decode(memory, value, self._trust)
 
     def _invoke_callbacks(self) -> None:
         """Of the base class, for which only an Exception does not end the others."""

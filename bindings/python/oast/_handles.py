@@ -25,7 +25,7 @@ _at_exit: List[Callable[[], None]] = []
 class Room(c_void_p):
     """Where a function of the library puts a handle, which belongs to this object from then on and
     is freed with it. No bytecode runs for that, so Ctrl-C can neither come between nor prevent it:
-    what uses a handle keeps a reference to its room meanwhile, and nothing else."""
+    a call that uses a handle keeps a reference to its room meanwhile, and nothing else."""
 
     __eq__ = object.__eq__
     __hash__ = object.__hash__
@@ -48,10 +48,14 @@ _TYPES: Dict[str, Type[Room]] = {
 
 class Handle:
     """A handle that `make(*arguments, room)` makes and many threads may use; it is freed when
-    closed, collected or at exit, but (except at exit) never while somebody uses it:
+    closed, collected or at exit, but (except at exit) never while a function of the library
+    uses it:
 
-        room = handle.use()
-        lib.oast_...(room)
+        worker = handle.use()
+        lib.oast_...(worker)
+
+    ctypes passes the room as `_as_parameter_` and keeps it until the function has returned. No
+    variable has it: a traceback keeps variables, and closing would free nothing.
     """
 
     def __init__(
@@ -61,24 +65,35 @@ class Handle:
         room.number, room.kept = next(_numbers), kept
         _rooms.add(weakref.ref(room, _rooms.discard))
         self._what = what
-        self._room: Optional[Room] = room
-        check(make(*arguments, byref(room)))
+        self._as_parameter_: Optional[Room] = room
+        try:
+            check(make(*arguments, byref(room)))
+        except BaseException:
+            self._as_parameter_ = None
+            raise
+        finally:
+            del room
 
-    def use(self) -> Room:
-        """To be referred to until the function that uses it has returned."""
-        room = self._room
+    def use(self) -> Handle:
+        """For the call of a function of the library."""
+        self.room()
+        return self
+
+    def room(self) -> Room:
+        """For structures. To be referred to until the function has returned, and then no more."""
+        room = self._as_parameter_
         if not room:
             raise Error(f"this {self._what} is closed")
         return room
 
     @property
     def closed(self) -> bool:
-        return self._room is None
+        return self._as_parameter_ is None
 
     def close(self) -> None:
         """May be called again. Blocks as the library's function does."""
         with Deferred():  # as it may receive
-            self._room = None
+            self._as_parameter_ = None
             raise_if_interrupted()
 
 

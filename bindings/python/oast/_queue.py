@@ -7,6 +7,7 @@ import ctypes
 import itertools
 import os
 import threading
+import warnings
 from typing import Callable, Dict, Optional
 
 from . import _handles, _library
@@ -14,6 +15,7 @@ from ._library import lib, quick
 from ._signals import Deferred, tell
 
 _AT_ONCE = 256
+_PATIENCE = 5.0  # seconds at exit, for callbacks
 
 
 class Queue:
@@ -64,7 +66,14 @@ class Queue:
     def _end(self) -> None:
         if self._pointer is not None and self._thread is not None:
             lib.oast_queue_close(self._pointer)
-            self._thread.join()
+            self._thread.join(_PATIENCE)
+            if self._thread.is_alive():  # and it ends with the process
+                warnings.warn(
+                    f"a callback of a future, or the reading of a result, still runs {_PATIENCE} s "
+                    "after the end of the program, which does not wait for it any longer",
+                    RuntimeWarning,
+                )
+                return
             lib.oast_queue_free(self._pointer)
             self._pointer = None
 

@@ -7,7 +7,9 @@ import _signal  # type: ignore[import]  # without enums, which take their time
 import _thread
 import collections
 import threading
-from typing import Any, Callable, Deque, Optional
+from typing import Any, Callable, Deque, Optional, TypeVar
+
+_T = TypeVar("_T")
 
 _SIGINT = int(_signal.SIGINT)
 _get_ident = threading.get_ident
@@ -24,15 +26,18 @@ class Deferred:
 
     _handler: Optional[Callable[[int, Any], Any]] = None
     _came = False
+    _at_once = False  # handled when it comes
 
-    def __enter__(self) -> None:
+    def __enter__(self) -> Deferred:
         if _get_ident() != _main.ident:
-            return
+            return self
         handler = _signal.getsignal(_SIGINT)
-        if not callable(handler) or type(getattr(handler, "__self__", None)) is Deferred:
-            return
+        outer = getattr(handler, "__self__", None)
+        if not callable(handler) or type(outer) is Deferred and not outer._at_once:
+            return self
         self._handler = handler
         _signal.signal(_SIGINT, self._note)
+        return self
 
     def __exit__(self, *_: object) -> None:
         if self._handler is None:
@@ -41,8 +46,24 @@ class Deferred:
         if self._came:
             self._handler(_SIGINT, None)
 
-    def _note(self, _number: int, _frame: object) -> None:
-        self._came = True
+    def interruptible(self, function: Callable[..., _T], *arguments: object) -> _T:
+        """Calls what SIGINT may end nevertheless, once: who calls this catches that."""
+        try:
+            self._at_once = True
+            if self._came:
+                self._came = False
+                self._note(_SIGINT, None)
+            return function(*arguments)
+        finally:
+            self._at_once = False
+
+    def _note(self, number: int, frame: object) -> None:
+        if not self._at_once or self._handler is None:
+            self._came = True
+            return
+        self._at_once = False  # what handles this exception is not torn apart by another
+        self._handler(number, frame)
+        self._at_once = True
 
 
 _RLock: Any = type(threading.RLock())  # that of C

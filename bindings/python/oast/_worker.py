@@ -65,7 +65,7 @@ class Worker(Evaluator):
         ]
         flags = [_library.utf8(flag) for flag in exeflags]
         self._broker = default_broker() if broker is None else broker
-        broker_pointer = self._broker._handle.use()
+        room = self._broker._handle.room()
         options = _structures.StartOptions(
             size=ctypes.sizeof(_structures.StartOptions),
             name=_library.utf8(name),
@@ -77,13 +77,16 @@ class Worker(Evaluator):
             exeflags_count=len(flags),
             detach=int(detach),
             timeout_ms=milliseconds(timeout),
-            broker=broker_pointer,
+            broker=room,
         )
         options.callbacks = _output.connect(sink)
-        self._adopt(
-            trust, sink, lib.oast_worker_start, _library.utf8(spec),
-            ctypes.byref(options),
-        )
+        try:
+            self._adopt(
+                trust, sink, lib.oast_worker_start, _library.utf8(spec),
+                ctypes.byref(options),
+            )
+        finally:
+            del room
 
     @classmethod
     def _attach(

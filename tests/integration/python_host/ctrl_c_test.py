@@ -3,7 +3,7 @@
 import os
 import unittest
 
-from support import run_python
+from support import Daemon, run_python
 
 _ROUNDS = int(os.environ.get("OAST_CTRL_C", "200"))  # by hand: 10000
 _DEADLINE = 250 + _ROUNDS / 2  # seconds, on a machine that does much else
@@ -102,8 +102,7 @@ with oast.Worker("lua") as w:
     w.remote_eval("return 1").add_done_callback(lambda _: seen.set())
     print("queue", seen.wait(20), "tickets", len(oast._queue.queue._waiting))
 time.sleep(0.3)
-left = len(os.listdir("/proc/self/fd")) - fds
-print("descriptors", max(left - 4, 0))
+print("descriptors", len(os.listdir("/proc/self/fd")) - fds)
 print("caught", caught > 0)
 """
 
@@ -183,6 +182,40 @@ for round in range(rounds):
 print("caught", caught == rounds, w.remote_eval_fetch("c:take() return c:ready()", timeout=20))
 """
 
+_READING = """
+import os, signal, sys, threading
+import oast
+
+w = oast.connect(sys.argv[1]).start("python", trust=True)
+read, write = os.pipe()
+w.remote_eval_wait(f'''
+class Hangs:  # when it is read
+    def __reduce__(self):
+        return exec, ("import os, time; os.write({write}, b'x'); time.sleep(1000)",)
+c = RemoteChannel(1)
+c.put(Hangs())
+''')
+c = w.worker_channel("c")
+
+# The thread that would read results before this one does.
+busy, end = threading.Event(), threading.Event()
+w.remote_eval("1").add_done_callback(lambda _: (busy.set(), end.wait()))
+busy.wait()
+
+def interrupt_the_reading():
+    os.read(read, 1)
+    os.kill(os.getpid(), signal.SIGINT)
+
+for get in w.remote_eval("Hangs()").result, w.remote_eval("Hangs()").exception, c.take_async().result:
+    threading.Thread(target=interrupt_the_reading).start()
+    try:
+        print(get())
+    except KeyboardInterrupt:
+        print(get.__name__, get.__self__.done())
+end.set()
+print(w.remote_eval("2").result(20))
+"""
+
 
 class CtrlC(unittest.TestCase):
     def test_p3_p10_at_any_moment_leaks_nothing_and_blocks_nothing(self):
@@ -205,6 +238,25 @@ class CtrlC(unittest.TestCase):
         ran = run_python(_TAKING, str(_ROUNDS), timeout=_DEADLINE)
         self.assertEqual(ran.stdout.splitlines(), ["caught True", "lost set() doubled 0"], ran.stderr)
         self.assertEqual(ran.stderr, "")
+
+    def test_p10_it_ends_the_reading_of_a_result(self):
+        with Daemon() as daemon:
+            ran = run_python(_READING, daemon.directory)
+        self.assertEqual(ran.stdout.splitlines(), [
+            "result True", "exception True", "result True", "2"], ran.stderr)
+        self.assertEqual(ran.stderr, "")
+
+    def test_p10_a_callback_that_blocks_does_not_hold_the_end_of_the_program(self):
+        ran = run_python("""
+import threading, oast
+w = oast.Worker("lua")
+blocks = threading.Event()
+w.remote_eval("return 1").add_done_callback(lambda _: (blocks.set(), threading.Event().wait()))
+blocks.wait()
+print("end")
+""")
+        self.assertEqual((ran.returncode, ran.stdout), (0, "end\n"), ran.stderr)
+        self.assertIn("RuntimeWarning: a callback of a future", ran.stderr)
 
 
 if __name__ == "__main__":

@@ -10,7 +10,8 @@ import threading
 import unittest
 
 import oast
-from support import GENEROUS, LuaTest, eventually, exists, run_python
+from oast import _handles
+from support import GENEROUS, Daemon, LuaTest, eventually, exists, run_python
 
 
 class Evaluating(LuaTest):
@@ -203,6 +204,42 @@ class Ending(unittest.TestCase):
         with self.assertRaises(oast.Error) as caught:
             w.remote_eval_fetch("return 1")
         self.assertIn("closed", str(caught.exception))
+
+    def test_p3_closing_stops_it_though_exceptions_of_its_use_are_kept(self):
+        uses = (
+            lambda w: w.worker_channel("error('x')"),
+            lambda w: w.remote_eval_fetch("error('x')"),
+            lambda w: w.remote_eval("error('x')").result(GENEROUS),
+            lambda w: w.remote_eval_fetch("while true do end", timeout=0.01),
+            lambda w: w.remote_call_fetch("no.such"),
+            lambda w: w.remote_eval("return 1", args=[object()]),
+            lambda w: w.worker_channel("return oast.channel(1)").take(0.01),
+            lambda w: w.broker.attach(w.name, on_input=5).remote_eval_fetch("error('x')"),
+        )
+        kept, pids = [], []
+        for use in uses:
+            try:  # assertRaises would clear the frames
+                with oast.Worker("lua") as w:
+                    pids.append(w.info().pid)
+                    use(w)
+            except Exception as error:
+                kept.append(error)  # and with it its traceback, as a notebook does
+        for pid in pids:
+            eventually(lambda: not exists(pid), "it ended")
+        self.assertEqual(len(kept), len(uses))
+
+    def test_p3_what_failed_to_start_keeps_nothing(self):
+        with Daemon() as daemon:
+            before = _handles.open_handles()
+            kept = []
+            for start in (lambda b: b.start("no-such-spec"), lambda b: b.attach("no-such-kernel"),
+                          lambda b: b.kill(77), lambda b: b.find("no-such-kernel")):
+                with oast.connect(daemon.directory) as broker:
+                    try:
+                        start(broker)
+                    except oast.NotFoundError as error:
+                        kept.append(error)
+            self.assertEqual((len(kept), _handles.open_handles()), (4, before))
 
     def test_stopping_can_be_repeated(self):
         w = oast.Worker("lua")
