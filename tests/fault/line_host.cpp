@@ -3,7 +3,7 @@
 //   eval CODE   its value as an int, or the failure
 //   room MIB    limits its own address space to so much more than it has: "limited"
 //   leave CODE  evaluates in the kernel "kept" without an answer, and returns from main
-//   lose MANY   fetches so many strings of 1 MiB, with a small one after each, and drops the large
+//   lose MANY   fetches so many tensors of 1 MiB, with a small one after each, and drops the large
 //   rss         its resident memory in MiB
 #include <sys/resource.h>
 #include <unistd.h>
@@ -40,14 +40,21 @@ std::string limit(const std::string& mib) {
   return ::setrlimit(RLIMIT_AS, &limit) == 0 ? "limited" : "not limited";
 }
 
+oast::Value tensor(std::int64_t bytes) {
+  const std::string content(static_cast<std::size_t>(bytes), 'x');
+  return oast::Tensor{oast::DType::uint8, {bytes}, oast::Buffer::copy_of(content)};
+}
+
 /// The allocator keeps blocks that are smaller than the largest which it has seen freed.
 std::string lose(oast::Worker& worker, const std::string& many) {
   static std::vector<oast::Value> small;
-  static_cast<void>(worker.remote_eval_fetch("('x'):rep(30 << 20)"));
+  worker.remote_eval_wait("huge, large, small = ...",
+                          {.args = {tensor(30 << 20), tensor(1 << 20), tensor(3000)}});
+  static_cast<void>(worker.remote_eval_fetch("huge"));
   std::vector<oast::Value> large;
   for (int i = std::stoi(many); i > 0; --i) {
-    large.push_back(worker.remote_eval_fetch("('x'):rep(1 << 20)"));
-    small.push_back(worker.remote_eval_fetch("('x'):rep(3000)"));
+    large.push_back(worker.remote_eval_fetch("large"));
+    small.push_back(worker.remote_eval_fetch("small"));
   }
   return std::to_string(memory().second);
 }
