@@ -17,21 +17,21 @@ using namespace oast::test;
 
 namespace {
 
-std::atomic<bool> hang = false;
+std::atomic<bool> disk_hangs = false;
 std::atomic<int> hanging = 0;  // calls that wait
 
-/// What open does with files of the spec `hung` while `hang`.
+/// What open does with files of the spec `hung` while `disk_hangs`.
 void wait_like_a_disk(const char* path) {
   if (!std::string_view(path).ends_with("/hung/oast.json")) return;
   ++hanging;
-  while (hang) ::usleep(1000);
+  while (disk_hangs) ::usleep(1000);
   --hanging;
 }
 
 /// The file system does not answer while this lives.
 struct Hang {
-  Hang() { hang = true; }
-  ~Hang() { hang = false; }
+  Hang() { disk_hangs = true; }
+  ~Hang() { disk_hangs = false; }
   Hang(const Hang&) = delete;
   Hang& operator=(const Hang&) = delete;
   static void wait() {

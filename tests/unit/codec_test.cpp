@@ -190,7 +190,9 @@ TEST_CASE("a list of four million integers can be sent") {
 }
 
 TEST_CASE("only bytes bound a packed list: forty million integers can be sent") {
-  const Value many(PackedList(DType::int64, Buffer::copy_of(std::string(320'000'000, '\1'))));
+  std::string bytes;
+  bytes.resize(320'000'000, '\1');
+  const Value many(PackedList(DType::int64, Buffer::copy_of(bytes)));
   auto packet = result(many);
   CHECK(wire::verify(packet) == std::nullopt);
   CHECK(read_result(packet).packed()->size() == 40'000'000);

@@ -96,8 +96,9 @@ print(w.info().pid, o.info().pid)
             self.daemon.directory
         ) as theirs:
             w = ours.start("lua")
-            busy = w.remote_eval("while true do end")
-            eventually(lambda: theirs.find(w.name).request is not None, "it runs")
+            running = w.worker_channel("running = oast.channel(1) return running")
+            busy = w.remote_eval("running:put(1) while true do end")
+            running.take(GENEROUS)
             info = theirs.find(w.name)
             self.assertEqual(info.request_host, info.owner)
             self.assertEqual(theirs.interrupt(w.name, info.request), "already_finished")
