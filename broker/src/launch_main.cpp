@@ -3,14 +3,14 @@
 // It stands between a broker and a kernel so that no process of the kernel can be left behind. It
 // is two processes, the guard and its child, the launcher:
 // - both are sub-reapers (prctl(2), PR_SET_CHILD_SUBREAPER) of everything the kernel starts, also
-// of
-//   what daemonizes, so that they can find and end all of it. Kernel code may kill either: what is
-//   left falls to the other;
+//   of what daemonizes, so that they can find and end all of it. Kernel code may kill either: what
+//   is left falls to the other;
 // - both know of the broker's death, however it dies, by a pidfd of its process; the launcher ends
 //   the tree after the grace. Kernel code may stop either: the other wakes it;
 // - the launcher prepares the kernel's process in code that runs in a small process with one
-// thread;
-//   it obeys the broker's commands and reports how the kernel ended.
+//   thread; it obeys the broker's commands and reports how the kernel ended.
+//
+// The broker takes the tree for gone when both have closed its command socket.
 #include <fcntl.h>
 #include <poll.h>
 #include <signal.h>
@@ -43,7 +43,7 @@ constexpr std::size_t kMaxDetails = 65'536;
 constexpr int kAgainMs = 100;  // between looks at what outlives the kernel
 /// From the end of a kernel to SIGKILL for what it left running, as Python's resource tracker,
 /// which removes the shared memory of those that ended before it.
-constexpr auto kMoment = std::chrono::milliseconds(500);
+constexpr auto kDescendantsTermTime = std::chrono::milliseconds(500);
 /// From SIGTERM to SIGKILL once the broker is gone. The kernels of an embedding host, which have no
 /// grace, are to be gone within a second.
 constexpr auto kTermTime = std::chrono::seconds(2);
@@ -115,13 +115,13 @@ void drain(int signals) {
 }
 
 /// Ends what is left below this process.
-class Remains {
+class DescendantTermination {
  public:
   /// To be called again and again until there is nothing.
   void end() {
     const auto now = Clock::now();
     if (!due_) {
-      due_ = now + kMoment;
+      due_ = now + kDescendantsTermTime;
       signal_descendants(SIGTERM);
     } else if (now >= *due_) {
       signal_descendants(SIGKILL);
@@ -182,7 +182,7 @@ class Launch {
       if (pid == kernel_) status_ = status;
     }
     // The kernel is the reason for all the others.
-    if (status_ && !none_left_) remains_.end();
+    if (status_ && !none_left_) termination_.end();
   }
 
   void obey() {
@@ -225,7 +225,7 @@ class Launch {
   bool asked_ = false;
   bool killed_ = false;
   bool none_left_ = false;
-  Remains remains_;
+  DescendantTermination termination_;
   std::optional<Clock::time_point> deadline_;
   std::optional<int> status_;
 };
@@ -234,13 +234,14 @@ class Launch {
 /// left. Returns when everything is gone.
 void guard(pid_t launcher, std::chrono::milliseconds grace) {
   const int signals = block_signals();
-  Remains remains;
+  DescendantTermination termination;
   std::optional<Clock::time_point> deadline;
   for (;;) {
     pollfd fds[] = {{signals, POLLIN, 0}, {deadline ? -1 : launch::kBrokerFd, POLLIN, 0}};
-    ::poll(fds, 2, deadline || remains.begun() ? kAgainMs : -1);
+    ::poll(fds, 2, deadline || termination.begun() ? kAgainMs : -1);
     drain(signals);
-    if (fds[1].revents != 0) deadline = Clock::now() + grace + kTermTime + kMoment + kLate;
+    if (fds[1].revents != 0)
+      deadline = Clock::now() + grace + kTermTime + kDescendantsTermTime + kLate;
     int status = 0;
     pid_t pid = 0;
     while ((pid = ::waitpid(-1, &status, WNOHANG)) > 0) {
@@ -252,7 +253,7 @@ void guard(pid_t launcher, std::chrono::milliseconds grace) {
     if (pid < 0 && errno == ECHILD) return;
     if (launcher != 0) ::kill(launcher, SIGCONT);
     if (launcher == 0)
-      remains.end();
+      termination.end();
     else if (deadline && Clock::now() >= *deadline)
       signal_descendants(SIGKILL);
   }
@@ -260,6 +261,7 @@ void guard(pid_t launcher, std::chrono::milliseconds grace) {
 
 void launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
+  ::prctl(PR_SET_PDEATHSIG, SIGCONT);  // without the guard nobody else wakes it
   const int signals = block_signals();
   const std::string details = read_details();
   if (details.empty()) return;

@@ -35,10 +35,10 @@ class Process {
   /// Call once: the kernel runs, and `details`, one line of JSON without the newline, is on its
   /// stdin.
   virtual void begin(const std::string& details) = 0;
-  /// Readable when the whole process tree is gone.
+  /// Readable while there is something for reap() to look at.
   virtual int exit_fd() const = 0;
-  /// Call once, when exit_fd() is readable.
-  virtual ExitStatus reap() = 0;
+  /// How the kernel ended, once the whole process tree is gone; may be called again after that.
+  virtual std::optional<ExitStatus> reap() = 0;
   /// Non-blocking; what it wrote to its first stdout and stderr.
   virtual int stderr_fd() const = 0;
   /// A process that is gone already is no error. SIGKILL to the tree kills the kernel; the rest
@@ -52,7 +52,8 @@ class Launcher {
   virtual ~Launcher() = default;
   /// What became of a launch: the process, or why there is none.
   using Done = std::function<void(std::unique_ptr<Process>, std::optional<Failure>)>;
-  /// Does not block. Calls `done` once, on another thread, unless the launcher is destroyed first.
+  /// Does not block. Calls `done` once, on another thread, unless the launcher is destroyed first,
+  /// which does not wait for a launch that is under way: its process is ended once it is there.
   virtual void launch(LaunchPlan plan, Done done) = 0;
 };
 

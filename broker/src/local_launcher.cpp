@@ -1,4 +1,5 @@
 #include <fcntl.h>
+#include <poll.h>
 #include <sched.h>
 #include <signal.h>
 #include <spawn.h>
@@ -116,7 +117,7 @@ class LocalProcess final : public Process {
     ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
   }
   ~LocalProcess() override {
-    if (!reaped_) signal_tree(SIGKILL);
+    if (!gone_) signal_tree(SIGKILL);
   }
 
   void begin(const std::string& details) override {
@@ -125,17 +126,27 @@ class LocalProcess final : public Process {
     ::send(commands_.get(), line.data(), line.size(), MSG_DONTWAIT | MSG_NOSIGNAL);
   }
 
-  int exit_fd() const override { return pidfd_.get(); }
+  /// Of the command socket's other end only the guard and the launcher have copies: whichever is
+  /// killed, the other ends the tree and lets go of it then.
+  int exit_fd() const override { return commands_.get(); }
   int stderr_fd() const override { return stderr_.get(); }
 
-  ExitStatus reap() override {
-    reaped_ = true;
+  std::optional<ExitStatus> reap() override {
+    int status = 0;
+    ssize_t got = 0;
+    while ((got = ::recv(commands_.get(), &status, sizeof status, MSG_DONTWAIT)) > 0) {
+      if (got != sizeof status) continue;
+      if (WIFEXITED(status)) status_ = {.exit_code = WEXITSTATUS(status)};
+      if (WIFSIGNALED(status)) status_ = {.signal = WTERMSIG(status)};
+    }
+    if (got < 0 && (errno == EAGAIN || errno == EINTR)) return {};
+    // A process closes its descriptors just before it has ended.
+    pollfd ended{pidfd_.get(), POLLIN, 0};
+    if (::poll(&ended, 1, 0) != 1) return {};
     // Only of a host that is the sub-reaper, or process 1, is it the child.
     ::waitid(P_PIDFD, static_cast<id_t>(pidfd_.get()), nullptr, WEXITED | WNOHANG);
-    int status = 0;
-    if (::recv(commands_.get(), &status, sizeof status, MSG_DONTWAIT) != sizeof status) return {};
-    if (WIFEXITED(status)) return {.exit_code = WEXITSTATUS(status)};
-    return {.signal = WTERMSIG(status)};
+    gone_ = true;
+    return status_;
   }
 
   void signal_kernel(int signal) override { command(launch::kSignalKernel, signal); }
@@ -153,7 +164,8 @@ class LocalProcess final : public Process {
   Fd pidfd_;
   Fd commands_;
   Fd stderr_;
-  bool reaped_ = false;
+  ExitStatus status_;
+  bool gone_ = false;
 };
 
 /// posix_spawn of a process that is no child of ours: what a host does with its children, to ignore
@@ -253,51 +265,66 @@ Failure spawn_failure(const std::system_error& error) {
 
 /// Spawns on a thread of its own: a program on a slow disk takes its time. A child inherits its
 /// affinity, niceness and more from the thread that starts it; this one has those of the thread
-/// that made the broker, whoever asks for kernels.
+/// that made the broker, whoever asks for kernels. A program on a disk that is gone may hold the
+/// thread for ever, which then is left alone with what it needs.
 class LocalLauncher final : public Launcher {
  public:
-  LocalLauncher() : thread_([this] { run(); }) {}
+  LocalLauncher() : thread_([state = state_] { run(*state); }) {}
   ~LocalLauncher() override {
+    bool spawning = false;
     {
-      const std::lock_guard lock(mutex_);
-      ending_ = true;
+      const std::lock_guard lock(state_->mutex);
+      state_->ending = true;
+      spawning = state_->spawning;
     }
-    changed_.notify_one();
-    thread_.join();
+    state_->changed.notify_one();
+    spawning ? thread_.detach() : thread_.join();
   }
   LocalLauncher(const LocalLauncher&) = delete;
   LocalLauncher& operator=(const LocalLauncher&) = delete;
 
   void launch(LaunchPlan plan, Done done) override {
     {
-      const std::lock_guard lock(mutex_);
-      tasks_.emplace_back(std::move(plan), std::move(done));
+      const std::lock_guard lock(state_->mutex);
+      state_->tasks.emplace_back(std::move(plan), std::move(done));
     }
-    changed_.notify_one();
+    state_->changed.notify_one();
   }
 
  private:
   using Task = std::pair<LaunchPlan, Done>;
+  struct State {
+    std::mutex mutex;
+    std::condition_variable changed;
+    std::deque<Task> tasks;
+    bool spawning = false;
+    bool ending = false;
+  };
 
-  void run() {
+  static void run(State& state) {
     block_signals();
-    std::unique_lock lock(mutex_);
+    std::unique_lock lock(state.mutex);
     for (;;) {
-      changed_.wait(lock, [this] { return ending_ || !tasks_.empty(); });
-      if (ending_) return;
-      const Task task = std::move(tasks_.front());
-      tasks_.pop_front();
+      state.changed.wait(lock, [&] { return state.ending || !state.tasks.empty(); });
+      if (state.ending) return;
+      const Task task = std::move(state.tasks.front());
+      state.tasks.pop_front();
+      state.spawning = true;
       lock.unlock();
-      execute(task);
+      auto [process, failure] = execute(task.first);
       lock.lock();
+      state.spawning = false;
+      // Under the lock: whom it tells may be gone otherwise.
+      if (!state.ending) task.second(std::move(process), std::move(failure));
     }
   }
 
-  static void execute(const Task& task) {
+  static std::pair<std::unique_ptr<Process>, std::optional<Failure>> execute(
+      const LaunchPlan& plan) {
     std::unique_ptr<Process> process;
     std::optional<Failure> failure;
     try {
-      process = spawn(task.first);
+      process = spawn(plan);
     } catch (const Error& error) {
       failure = error.failure();
     } catch (const std::system_error& error) {
@@ -305,13 +332,10 @@ class LocalLauncher final : public Launcher {
     } catch (const std::exception& error) {
       failure = Failure{.kind = FailureKind::overloaded, .message = error.what()};
     }
-    task.second(std::move(process), std::move(failure));
+    return {std::move(process), std::move(failure)};
   }
 
-  std::mutex mutex_;
-  std::condition_variable changed_;
-  std::deque<Task> tasks_;
-  bool ending_ = false;
+  const std::shared_ptr<State> state_ = std::make_shared<State>();
   std::thread thread_;
 };
 

@@ -9,6 +9,7 @@
 #include <nlohmann/json.hpp>
 #include <utility>
 
+#include "attempt.hpp"
 #include "descriptors.hpp"
 #include "spec_expansion.hpp"
 #include "token.hpp"
@@ -100,11 +101,13 @@ std::string Supervisor::details(const Kernel& kernel) const {
 void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& request) {
   if (all_stopped_) throw Error(FailureKind::disconnected, "the broker is ending");
   // Reading specs takes descriptors, too.
-  int starting = 0;
+  int promised = 0;
   kernels_.each([&](const Kernel& other) {
-    if (other.state == KernelState::starting) ++starting;
+    if (other.state != KernelState::starting) return;
+    promised += kPerRegistration;
+    if (!other.process) promised += kPerStart;
   });
-  require_descriptors(kLeftByStarts + kPerStart + kPerRegistration * (starting + 1),
+  require_descriptors(kLeftByStarts + promised + kPerStart + kPerRegistration,
                       "start another kernel");
   const KernelSpec spec = specs_.require(request.spec);
   check_environment(request.env);
@@ -167,18 +170,22 @@ void Supervisor::launched(KernelId id, std::unique_ptr<Process> process,
 }
 
 void Supervisor::run(Kernel& kernel, std::unique_ptr<Process> process) {
-  kernel.exit_watch = loop_.watch(process->exit_fd(), [this, &kernel] { exited(kernel); });
-  kernel.stderr_watch = loop_.watch(process->stderr_fd(), [&kernel] {
+  // Before its watches, which must not outlive its descriptors.
+  kernel.process = std::move(process);
+  kernel.exit_watch = loop_.watch(kernel.process->exit_fd(), [this, &kernel] { exited(kernel); });
+  kernel.stderr_watch = loop_.watch(kernel.process->stderr_fd(), [&kernel] {
     if (!kernel.stderr_tail.read_from(kernel.process->stderr_fd())) kernel.stderr_watch.reset();
   });
-  kernel.process = std::move(process);
   kernel.process->begin(details(kernel));
 }
 
 void Supervisor::fail_launch(Kernel& kernel, const Failure& failure) {
-  if (kernel.starter) mail_.control(kernel.starter->host, kernel.starter->request, failure);
-  kernel.starter.reset();
   kernel.death = Death{.cause = DeathCause::spawn_failed, .explanation = failure.message};
+  if (kernel.starter)
+    attempt(log_, [&] {
+      mail_.control(kernel.starter->host, kernel.starter->request, failure);
+      kernel.starter.reset();
+    });
   ended(kernel);
 }
 
@@ -244,9 +251,10 @@ void Supervisor::kill(Kernel& kernel, DeathCause cause, std::string why) {
   if (!kernel.alive() || kernel.death) return;
   if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
   if (!kernel.process) {
-    kernel.death = explain(kernel, {});
+    Death death = explain(kernel, {});
     // Not before what is asked now has its answer.
     kernel.last_data_deadline = loop_.after({}, [this, &kernel] { ended(kernel); });
+    kernel.death = std::move(death);
     return;
   }
   kernel.process->signal_tree(SIGKILL);
@@ -281,7 +289,12 @@ void Supervisor::owner_left(PeerId owner) {
 void Supervisor::stop_all(Deadlines deadlines, std::function<void()> done) {
   all_stopped_ = std::move(done);
   kernels_.each([&](Kernel& kernel) {
-    stop(kernel, deadlines, DeathCause::stopped, "its broker was stopped");
+    bool asked = false;
+    attempt(log_, [&] {
+      stop(kernel, deadlines, DeathCause::stopped, "its broker was stopped");
+      asked = true;
+    });
+    if (!asked) attempt(log_, [&] { kill(kernel, DeathCause::stopped, "its broker was stopped"); });
   });
   if (kernels_.living() == 0) all_stopped_();
 }
@@ -312,15 +325,17 @@ Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
 /// What it sent in its last moments may be in the hands of libzmq, which closes the connection
 /// after that.
 void Supervisor::exited(Kernel& kernel) {
-  kernel.exit_watch.reset();
+  const auto status = kernel.process->reap();
+  if (!status) return;
   kernel.stderr_tail.read_from(kernel.process->stderr_fd(), kStderrRest);
-  kernel.death = explain(kernel, kernel.process->reap());
+  kernel.death = explain(kernel, *status);
   kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] {
     log_->warn("OB107 kernel {} ({}) has ended, but not its connection: its last data may be lost",
                kernel.id.value, kernel.name);
     ended(kernel);
   });
   exited_.push_back(kernel.id);
+  kernel.exit_watch.reset();  // last: when one of the above throws, all is tried again
 }
 
 void Supervisor::probe_exited() {
@@ -351,17 +366,20 @@ void Supervisor::ended(Kernel& kernel) {
   kernel.start_deadline.reset();
   kernel.stop_deadline.reset();
   kernel.lost_deadline.reset();
+  kernel.exit_watch.reset();
   kernel.process.reset();
   kernel.token.clear();
   kernel.host_token.clear();
   kernel.state = KernelState::dead;
-  log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
-            died(kernel).message);
-  if (on_death_) on_death_(kernel);
-  bury(kernel);
-  events_.changed(kernel);
-  remember(kernel.id);
-  if (all_stopped_ && kernels_.living() == 0) all_stopped_();
+  attempt(log_, [&] {
+    log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
+              died(kernel).message);
+  });
+  if (on_death_) attempt(log_, [&] { on_death_(kernel); });
+  attempt(log_, [&] { bury(kernel); });
+  attempt(log_, [&] { events_.changed(kernel); });
+  attempt(log_, [&] { remember(kernel.id); });
+  if (all_stopped_ && kernels_.living() == 0) attempt(log_, all_stopped_);
 }
 
 void Supervisor::remember(KernelId id) {
@@ -383,7 +401,8 @@ void Supervisor::bury(Kernel& kernel) {
   }
   wire::StoppedT stopped;
   stopped.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
-  for (const auto& asker : std::exchange(kernel.stoppers, {})) mail_.answer(asker, stopped);
+  for (const auto& asker : std::exchange(kernel.stoppers, {}))
+    attempt(log_, [&] { mail_.answer(asker, stopped); });
 }
 
 }  // namespace oast::broker

@@ -1,12 +1,19 @@
-// A broker whose posix_spawn hangs, as it does on a program on a disk that is slow or gone.
+// A broker whose system calls and memory fail: its posix_spawn hangs, as it does on a program on a
+// disk that is slow or gone, epoll takes no more, and memory runs short.
 #include <dlfcn.h>
 #include <errno.h>
 #include <signal.h>
 #include <spawn.h>
+#include <sys/epoll.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <atomic>
+#include <cstdlib>
 #include <fstream>
+#include <future>
+#include <new>
 #include <thread>
 
 #include "broker_fixture.hpp"
@@ -20,6 +27,12 @@ std::atomic<int> hanging = 0;  // calls that wait
 std::atomic<int> spawned = 0;
 std::atomic<bool> hang = false;
 std::atomic<int> refuse_with = 0;  // errno
+
+/// epoll_ctl refuses to watch a pipe, which only the stderr of a kernel is.
+std::atomic<bool> refuse_pipes = false;
+std::atomic<int> watched = 0;  // by the same epoll, as many as there were before the refused one
+std::atomic<bool> starve_at_end = false;  // operator new fails once after the next waitid
+thread_local bool starve = false;
 
 /// In its arguments, as oast-launch has the working directory.
 bool any_process_names(const std::string& text) {
@@ -72,6 +85,88 @@ extern "C" int posix_spawn(pid_t* pid, const char* path, const posix_spawn_file_
   const int error = real(pid, path, actions, attributes, argv, envp);
   if (error == 0) ++spawned;
   return error;
+}
+
+extern "C" int epoll_ctl(int epoll, int what, int fd, epoll_event* event) {
+  static const auto real =
+      reinterpret_cast<decltype(&::epoll_ctl)>(::dlsym(RTLD_NEXT, "epoll_ctl"));
+  static thread_local int last_added = -1;
+  struct stat info {};
+  if (refuse_pipes && what == EPOLL_CTL_ADD && ::fstat(fd, &info) == 0 && S_ISFIFO(info.st_mode)) {
+    refuse_pipes = false;
+    watched = last_added;
+    errno = ENOSPC;
+    return -1;
+  }
+  const int result = real(epoll, what, fd, event);
+  if (result == 0 && what == EPOLL_CTL_ADD) last_added = fd;
+  if (result == 0 && what == EPOLL_CTL_DEL && fd == watched) watched = -1;
+  return result;
+}
+
+extern "C" int waitid(idtype_t type, id_t id, siginfo_t* info, int options) {
+  static const auto real = reinterpret_cast<decltype(&::waitid)>(::dlsym(RTLD_NEXT, "waitid"));
+  const int result = real(type, id, info, options);
+  if (starve_at_end.exchange(false)) starve = true;
+  return result;
+}
+
+// Not inlined: the compiler takes malloc and delete for a mismatch.
+[[gnu::noinline]] void* operator new(std::size_t size) {
+  if (std::exchange(starve, false)) throw std::bad_alloc();
+  if (void* memory = std::malloc(size)) return memory;  // NOLINT
+  throw std::bad_alloc();
+}
+[[gnu::noinline]] void operator delete(void* memory) noexcept { std::free(memory); }  // NOLINT
+[[gnu::noinline]] void operator delete(void* memory, std::size_t) noexcept {
+  std::free(memory);
+}  // NOLINT
+
+TEST_CASE("P4: a broker ends while a spawn hangs, and its kernel ends once it is there") {
+  const int before = spawned;
+  std::string cwd;
+  {
+    const Hang hung;
+    auto gone = std::async(std::launch::async, [&] {
+      BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
+      auto host = f.host();
+      auto message = start("mute");
+      cwd = message.cwd = f.scratch.path();
+      send(host.control, PeerId{}, 1, message);
+      Hang::wait();
+    });
+    CHECK(gone.wait_for(kPatience) == std::future_status::ready);
+  }
+  const auto until = [](const auto& fact) {
+    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    while (!fact() && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
+    CHECK(fact());
+  };
+  until([&] { return spawned > before; });
+  until([&] { return !any_process_names(cwd); });
+}
+
+TEST_CASE("P4: a start whose process cannot be watched leaves no watch of it behind") {
+  BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
+  auto host = f.host();
+  watched = -1;
+  refuse_pipes = true;
+  send(host.control, PeerId{}, 1, start("mute"));
+  CHECK(failure_of(next_answer(host.control)).kind == oast::FailureKind::overloaded);
+  send(host.control, PeerId{}, 2, wire::ListT{});  // its end came before
+  next_answer(host.control);
+  CHECK(!refuse_pipes);
+  CHECK(watched == -1);
+}
+
+TEST_CASE("P9: a death is told also when memory ran short as it was found out") {
+  BrokerFixture f({spec("brief", {"/bin/false"})});
+  auto host = f.host();
+  starve_at_end = true;
+  send(host.control, PeerId{}, 1, start("brief"));
+  const Failure why = failure_of(next_answer(host.control));
+  CHECK(!starve_at_end);
+  CHECK(why.message.find("exited with code 1") != std::string::npos);
 }
 
 TEST_CASE("P4: a spawn that hangs holds nobody up, and its start can be taken back") {
