@@ -15,13 +15,16 @@ namespace {
 
 using namespace oast;
 
-/// Blocked before any thread is made, so that all inherit it and sigwait gets them.
+/// Blocked before any thread is made, so that all inherit it and sigwait gets them. SIGPIPE stays
+/// blocked: who reads stderr may go.
 sigset_t block_ending_signals() {
   sigset_t signals;
   ::sigemptyset(&signals);
   ::sigaddset(&signals, SIGTERM);
   ::sigaddset(&signals, SIGINT);
-  ::pthread_sigmask(SIG_BLOCK, &signals, nullptr);
+  sigset_t blocked = signals;
+  ::sigaddset(&blocked, SIGPIPE);
+  ::pthread_sigmask(SIG_BLOCK, &blocked, nullptr);
   return signals;
 }
 

@@ -8,6 +8,7 @@
 #include <csignal>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "broker_fixture.hpp"
 
@@ -42,7 +43,7 @@ class Daemon {
       ::kill(pid_, SIGKILL);
       ::waitpid(pid_, nullptr, 0);
     }
-    ::close(stderr_);
+    if (stderr_ >= 0) ::close(stderr_);
   }
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
@@ -59,14 +60,16 @@ class Daemon {
       seen.append(chunk.data(), static_cast<std::size_t>(got));
     }
   }
-  /// Ends it in the orderly way; false when it does not end.
+  void stop_reading() { ::close(std::exchange(stderr_, -1)); }
+  /// Ends it in the orderly way; false when it does not end, or not with code 0.
   bool end() {
     ::kill(pid_, SIGTERM);
     const auto deadline = std::chrono::steady_clock::now() + kPatience;
     while (std::chrono::steady_clock::now() < deadline) {
-      if (::waitpid(pid_, nullptr, WNOHANG) == pid_) {
+      int status = 0;
+      if (::waitpid(pid_, &status, WNOHANG) == pid_) {
         pid_ = -1;
-        return true;
+        return WIFEXITED(status) && WEXITSTATUS(status) == 0;
       }
       std::this_thread::sleep_for(std::chrono::milliseconds(10));
     }
@@ -107,4 +110,12 @@ TEST_CASE("P4: a broker whose log nobody reads ends when it is told to") {
   Daemon daemon;
   be_refused(context, daemon, 3000);
   CHECK(daemon.end());
+}
+
+TEST_CASE("P4: a broker whose log's reader has gone ends in the orderly way") {
+  Daemon daemon;
+  daemon.stop_reading();
+  REQUIRE(std::filesystem::exists(daemon.directory() / "control.sock"));
+  CHECK(daemon.end());
+  CHECK(!std::filesystem::exists(daemon.directory() / "control.sock"));
 }
