@@ -196,7 +196,7 @@ TEST_CASE("P3: what a kernel started ends with it, also when it kills its launch
     const auto end =
         worker.remote_eval(kParents + "signal('KILL', " + killed + ") while true do end");
     CHECK(kind_of(end) == FailureKind::kernel_died);
-    eventually([&] { return none_lives(children); }, "all are gone");
+    CHECK(none_lives(children));
   }
 }
 

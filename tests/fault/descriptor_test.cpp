@@ -108,6 +108,19 @@ TEST_CASE("P4: a start beyond the descriptors is overloaded, and the kernels tha
   CHECK(host.end() == 0);
 }
 
+TEST_CASE(
+    "P4: of a burst of starts those that are admitted register, and the host has descriptors") {
+  LimitHost host({"200", "200"});
+  const std::string answer = host.ask("burst");
+  const int started = std::stoi(answer);
+  CHECK(started > 5);
+  CHECK(started < 100);
+  CHECK(answer == std::to_string(started) + " started, " + std::to_string(100 - started) +
+                      " overloaded, failed:, not opened: 0");
+  CHECK(host.ask("eval") == std::to_string(started + 1) + " answered");
+  CHECK(host.end() == 0);
+}
+
 TEST_CASE("Three hundred kernels run at the default limit of descriptors") {
   rlimit limit{};
   REQUIRE(::getrlimit(RLIMIT_NOFILE, &limit) == 0);
