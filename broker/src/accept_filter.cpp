@@ -23,9 +23,9 @@ namespace oast::broker {
 
 namespace {
 
-/// From accept to Hello, Join or a subscription with a token; less than what hosts wait for a
-/// broker, so that a newcomer who was refused for their sake still gets in.
-constexpr unsigned kMostChecks = 4;
+/// From accept to Hello, Join or a subscription with a token: more than a kernel takes to start on a
+/// machine that does much else, as what it said is lost when its connection is closed meanwhile.
+constexpr unsigned kMostChecks = 12;
 
 using Accept4 = int (*)(int, sockaddr*, socklen_t*, int);
 using Accept = int (*)(int, sockaddr*, socklen_t*);
