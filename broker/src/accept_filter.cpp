@@ -23,8 +23,8 @@ namespace oast::broker {
 
 namespace {
 
-/// From accept to Hello, Join or a subscription with a token: more than a kernel takes to start on a
-/// machine that does much else, as what it said is lost when its connection is closed meanwhile.
+/// From accept to Hello, Join or a subscription with a token: more than a kernel takes to start on
+/// a machine that does much else, as what it said is lost when its connection is closed meanwhile.
 constexpr unsigned kMostChecks = 12;
 
 using Accept4 = int (*)(int, sockaddr*, socklen_t*, int);
