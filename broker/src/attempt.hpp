@@ -3,7 +3,7 @@
 
 #include <exception>
 
-#include "log.hpp"
+#include "logger.hpp"
 
 namespace oast::broker {
 

@@ -10,7 +10,7 @@
 #include "directory.hpp"
 #include "event_loop.hpp"
 #include "hub.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "signals.hpp"
 #include "token.hpp"
 
@@ -35,16 +35,16 @@ bool prepare() {
 struct Broker::Impl {
   explicit Impl(Options o)
       : options(std::move(o)),
-        log(options.log_level),
+        stderr_logger(options.log_level),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        hub(loop, options, context, directory, token, inproc, log.logger()),
+        hub(loop, options, context, directory, token, inproc, stderr_logger.logger()),
         thread([this] {
           block_signals();
           loop.run();
         }) {
     if (!filters)
-      log.logger()->warn(
+      stderr_logger.logger()->warn(
           "OB515 libzmq's accept could not be filtered: out of descriptors it would abort");
   }
 
@@ -61,7 +61,7 @@ struct Broker::Impl {
 
   // In the order that they need each other; the context goes after the sockets on it.
   const Options options;
-  Log log;
+  StderrLogger stderr_logger;
   const bool filters = prepare();
   const std::string token = make_token();
   const std::string inproc;

@@ -6,7 +6,7 @@
 #include "heartbeats.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "mail.hpp"
 #include "peers.hpp"
 #include "supervisor.hpp"

@@ -5,7 +5,7 @@
 
 #include "events.hpp"
 #include "kernel.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "mail.hpp"
 #include "peers.hpp"
 

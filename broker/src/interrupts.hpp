@@ -7,7 +7,7 @@
 #include <string>
 
 #include "kernel.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "mail.hpp"
 #include "supervisor.hpp"
 

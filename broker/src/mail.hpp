@@ -5,7 +5,7 @@
 #include <string>
 
 #include "kernel.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "oast/error.hpp"
 #include "peers.hpp"
 #include "sockets.hpp"

@@ -7,7 +7,7 @@
 #include <string>
 
 #include "config.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "oast/broker/broker.hpp"
 #include "oast/error.hpp"
 

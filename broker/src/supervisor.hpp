@@ -8,7 +8,7 @@
 
 #include "events.hpp"
 #include "kernel.hpp"
-#include "log.hpp"
+#include "logger.hpp"
 #include "mail.hpp"
 #include "spec_reader.hpp"
 

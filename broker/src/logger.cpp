@@ -1,4 +1,4 @@
-#include "log.hpp"
+#include "logger.hpp"
 
 #include <fcntl.h>
 #include <poll.h>
@@ -66,8 +66,8 @@ Wrote write_front(const Fd& anew, std::string_view& text) {
 
 bool write_to_stderr(std::string_view text) { return write_front(open_anew(), text) == Wrote::all; }
 
-/// Waits for stderr on the log's thread, and for nothing once it ends.
-class Log::Sink final : public spdlog::sinks::base_sink<std::mutex> {
+/// Waits for stderr on the logger's thread, and for nothing once it ends.
+class StderrLogger::Sink final : public spdlog::sinks::base_sink<std::mutex> {
  public:
   /// Before the first line. The pool's thread is the one that calls.
   void count_lost_by(spdlog::details::thread_pool& pool) { pool_ = &pool; }
@@ -110,7 +110,7 @@ class Log::Sink final : public spdlog::sinks::base_sink<std::mutex> {
   const wire::WakeFd wake_;
 };
 
-Log::Log(const std::string& level) : sink_(std::make_shared<Sink>()) {
+StderrLogger::StderrLogger(const std::string& level) : sink_(std::make_shared<Sink>()) {
   // Not in spdlog's registry: a host has its own there, and several brokers.
   if (spdlog::level::from_str(level) == spdlog::level::off) {
     logger_ = std::make_shared<spdlog::logger>("oast", sink_);
@@ -124,7 +124,7 @@ Log::Log(const std::string& level) : sink_(std::make_shared<Sink>()) {
   logger_->set_pattern("%Y-%m-%dT%H:%M:%S.%e %l oast-broker %v");
 }
 
-Log::~Log() {
+StderrLogger::~StderrLogger() {
   sink_->end();
   pool_.reset();  // writes what is queued, without waiting
 }

@@ -1,4 +1,4 @@
-// The broker's log. Every line carries a stable id, listed in broker/README.md.
+// The broker's logger. Every line of it carries a stable id, listed in broker/README.md.
 #pragma once
 
 #include <spdlog/spdlog.h>
@@ -15,21 +15,21 @@ namespace oast::broker {
 
 using Logger = std::shared_ptr<spdlog::logger>;
 
-/// Lines to stderr, from any thread, which never wait for who reads it: a thread of the log's own
+/// Lines to stderr, from any thread, which never wait for who reads it: a thread of its own
 /// writes them. While stderr takes nothing (a full pipe, a stopped terminal) the last kLines are
 /// kept, and how many others were lost is told when it takes again. Destroying it writes what can
 /// be written at once and drops the rest.
-class Log {
+class StderrLogger {
  public:
   static constexpr std::size_t kLines = 1024;
 
   /// `level` as spdlog names them: trace, debug, info, warn, err, critical, off.
-  explicit Log(const std::string& level);
-  ~Log();
-  Log(const Log&) = delete;
-  Log& operator=(const Log&) = delete;
+  explicit StderrLogger(const std::string& level);
+  ~StderrLogger();
+  StderrLogger(const StderrLogger&) = delete;
+  StderrLogger& operator=(const StderrLogger&) = delete;
 
-  /// Must not be used after the Log.
+  /// Must not be used after the StderrLogger.
   Logger logger() const { return logger_; }
 
  private:
