@@ -1,0 +1,226 @@
+#include "kernel_log.hpp"
+
+#include <algorithm>
+#include <utility>
+
+namespace oast::broker {
+
+namespace {
+
+/// How much is evicted at a time, so that the store gets batches.
+constexpr std::size_t kSlack = std::size_t{64} << 10;
+/// What one call may move or look at.
+constexpr unsigned kSteps = 512;
+
+}  // namespace
+
+/// What leaves the window at once.
+struct KernelLog::Batch {
+  bool to_store = false;
+  std::vector<Record> records;  // for the store
+  std::uint64_t first = 0;      // of what leaves memory; 0: nothing does
+  std::uint64_t last = 0;
+  std::uint64_t bytes = 0;
+
+  void add(std::uint64_t number, std::uint64_t size) {
+    if (first == 0) first = number;
+    last = number;
+    bytes += size;
+  }
+};
+
+KernelLog::KernelLog(KernelId kernel, const KernelLogOptions& options)
+    : kernel_(kernel),
+      memory_limit_(options.memory_bytes),
+      store_(options.store),
+      self_(std::make_shared<KernelLog*>(this)),
+      end_(std::max<std::uint64_t>(options.first, 1)),
+      window_first_(end_),
+      released_(end_ - 1) {
+  if (end_ > 1) ranges_.add_lost(1, end_ - 1, 0);
+}
+
+KernelLog::~KernelLog() = default;
+
+bool KernelLog::append(Record&& record, bool keep) {
+  if (record.number != end_) return false;
+  const std::uint64_t bytes = record.packet.bytes();
+  Entry& entry = window_.emplace_back();
+  entry.record = std::move(record);
+  entry.before = total_bytes_;
+  entry.bytes = bytes;
+  entry.pinned = is_reply(entry.record.body);
+  entry.kept = keep && entry.pinned;
+  total_bytes_ += bytes;
+  memory_bytes_ += bytes;
+  ++end_;
+  return true;
+}
+
+KernelLog::Entry* KernelLog::find(std::uint64_t number) {
+  if (number >= end_) return nullptr;
+  if (number >= window_first_) return &window_[number - window_first_];
+  const auto held = held_.find(number);
+  return held == held_.end() ? nullptr : &held->second;
+}
+
+void KernelLog::mark_done(std::uint64_t number) {
+  Entry* const entry = find(number);
+  if (entry == nullptr || entry->done) return;
+  entry->done = true;
+  if (number < window_first_) waiting_.erase(number);
+  if (number == released_ + 1) advance_released();
+  settle(*entry);
+}
+
+void KernelLog::drop_payload(std::uint64_t number) {
+  Entry* const entry = find(number);
+  if (entry == nullptr || !entry->pinned) return;
+  entry->pinned = false;
+  if (!entry->kept) make_stub(*entry);
+  settle(*entry);
+}
+
+bool KernelLog::keep(std::uint64_t number) {
+  Entry* const entry = find(number);
+  if (entry == nullptr || !entry->pinned) return false;
+  if (!entry->kept && number < window_first_) return false;
+  entry->kept = true;
+  return true;
+}
+
+void KernelLog::settle(Entry& entry) {
+  if (!entry.evictable()) return;
+  const std::uint64_t number = entry.record.number;
+  if (number < window_first_) return drop_held(number, entry);
+  evictable_bytes_ += entry.cost();
+  if (evictable_bytes_ > memory_limit_) evict(memory_limit_ - std::min(memory_limit_, kSlack));
+}
+
+void KernelLog::drop_held(std::uint64_t number, const Entry& entry) {
+  if (!entry.stub) memory_bytes_ -= entry.bytes;
+  if (entry.logged() && !entry.stored) lose(number, number, entry.bytes);
+  held_.erase(number);
+}
+
+void KernelLog::make_stub(Entry& entry) {
+  entry.record.packet = {};
+  entry.stub = true;
+  memory_bytes_ -= entry.bytes;
+}
+
+void KernelLog::advance_released() {
+  if (!waiting_.empty()) {
+    const std::uint64_t first = *waiting_.begin();
+    released_ = first - 1;
+    released_bytes_ = held_.at(first).before;
+    return;
+  }
+  std::uint64_t next = std::max(released_ + 1, window_first_);
+  while (next < end_ && window_[next - window_first_].done) ++next;
+  released_ = next - 1;
+  released_bytes_ = next < end_ ? window_[next - window_first_].before : total_bytes_;
+}
+
+bool KernelLog::evict(std::size_t target) {
+  Batch batch;
+  for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
+  hand_over(std::move(batch));
+  return evictable_bytes_ > target;
+}
+
+void KernelLog::evict_front(Batch& batch) {
+  Entry entry = std::move(window_.front());
+  window_.pop_front();
+  ++window_first_;
+  if (!entry.evictable()) return hold(std::move(entry), batch);
+  evictable_bytes_ -= entry.cost();
+  if (entry.stub) return;
+  memory_bytes_ -= entry.bytes;
+  batch.add(entry.record.number, entry.bytes);
+  if (batch.to_store) batch.records.push_back(std::move(entry.record));
+}
+
+/// Somebody waits for it, so that it stays; what is to be stored is so in its turn.
+void KernelLog::hold(Entry&& entry, Batch& batch) {
+  const std::uint64_t number = entry.record.number;
+  if (batch.to_store && entry.logged()) {
+    batch.records.push_back(share(entry.record));
+    entry.stored = true;
+  }
+  if (!entry.done) waiting_.insert(number);
+  held_.emplace_hint(held_.end(), number, std::move(entry));
+}
+
+void KernelLog::hand_over(Batch&& batch) {
+  if (batch.first != 0) lose(batch.first, batch.last, batch.bytes);
+}
+
+void KernelLog::lose(std::uint64_t first, std::uint64_t last, std::uint64_t bytes) {
+  ranges_.add_lost(first, last, bytes);
+}
+
+std::uint64_t KernelLog::first() const {
+  std::uint64_t first = window_first_;
+  if (!held_.empty()) first = std::min(first, held_.begin()->first);
+  return std::min(first, ranges_.first_stored().value_or(first));
+}
+
+std::uint64_t KernelLog::next_held(std::uint64_t from) const {
+  const auto held = held_.lower_bound(from);
+  return held == held_.end() ? window_first_ : held->first;
+}
+
+KernelLog::Read KernelLog::read(std::uint64_t from, std::size_t max_bytes) {
+  if (from >= end_) return Nothing{};
+  if (from < window_first_) {
+    const std::uint64_t held = next_held(from);
+    const auto* const range = ranges_.at_or_after(from);
+    if (range != nullptr && std::max(from, range->first) < held) {
+      if (range->stored) return OnDisk{};
+      return ranges_.gap(from, held - 1);
+    }
+    if (held < window_first_) return read_held(held, max_bytes);
+  }
+  return read_window(std::max(from, window_first_), max_bytes);
+}
+
+void KernelLog::fetch(std::uint64_t /*from*/, std::size_t /*max_bytes*/, Fetched /*callback*/) {}
+
+bool KernelLog::spill() { return store_ != nullptr && evict(0); }
+
+KernelLog::Records KernelLog::read_window(std::uint64_t from, std::size_t max_bytes) {
+  Records read{{}, from};
+  std::size_t bytes = 0;
+  for (unsigned i = 0; i < kSteps && read.next < end_; ++i) {
+    Entry& entry = window_[read.next - window_first_];
+    if (!entry.stub) {
+      if (!read.records.empty() && bytes + entry.bytes > max_bytes) break;
+      bytes += entry.bytes;
+      read.records.push_back(share(entry.record));
+    }
+    ++read.next;
+  }
+  return read;
+}
+
+/// From a held record on, as long as others follow with nothing else in between.
+KernelLog::Records KernelLog::read_held(std::uint64_t from, std::size_t max_bytes) {
+  Records read{{}, from};
+  std::size_t bytes = 0;
+  auto held = held_.find(from);
+  for (unsigned i = 0; i < kSteps && held != held_.end(); ++i, ++held) {
+    const auto* const range = ranges_.at_or_after(read.next);
+    if (range != nullptr && std::max(read.next, range->first) < held->first) break;
+    Entry& entry = held->second;
+    if (!entry.stub) {
+      if (!read.records.empty() && bytes + entry.bytes > max_bytes) break;
+      bytes += entry.bytes;
+      read.records.push_back(share(entry.record));
+    }
+    read.next = held->first + 1;
+  }
+  return read;
+}
+
+}  // namespace oast::broker

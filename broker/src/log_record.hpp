@@ -1,0 +1,45 @@
+// What a kernel said to hosts, as the log of that kernel keeps it.
+#pragma once
+
+#include <cstdint>
+
+#include "oast/codec.hpp"
+#include "oast/ids.hpp"
+
+namespace oast::broker {
+
+/// Output, an input request, an answer, the kernel's death.
+struct Record {
+  std::uint64_t number = 0;  ///< counts what this kernel says, from 1, without holes
+  PeerId host;               ///< whom it is for
+  RequestId request;
+  wire::Body body = wire::Body::NONE;
+  wire::Packet packet;
+};
+
+/// The one answer to a request, which its host is to acknowledge.
+constexpr bool is_reply(wire::Body body) {
+  switch (body) {
+    case wire::Body::Result:
+    case wire::Body::Failure:
+    case wire::Body::Completions:
+    case wire::Body::Inspection:
+    case wire::Body::Completeness:
+      return true;
+    default:
+      return false;
+  }
+}
+
+/// The same record, whose frames share their memory with the original's. libzmq counts who shares
+/// inside the original, which is therefore not const.
+inline Record share(Record& record) {
+  Record shared{record.number, record.host, record.request, record.body, {}};
+  shared.packet.message.copy(record.packet.message);
+  shared.packet.buffers.resize(record.packet.buffers.size());
+  for (std::size_t i = 0; i < shared.packet.buffers.size(); ++i)
+    shared.packet.buffers[i].copy(record.packet.buffers[i]);
+  return shared;
+}
+
+}  // namespace oast::broker
