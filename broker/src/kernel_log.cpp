@@ -1,6 +1,7 @@
 #include "kernel_log.hpp"
 
 #include <algorithm>
+#include <iterator>
 #include <utility>
 
 namespace oast::broker {
@@ -99,8 +100,10 @@ void KernelLog::settle(Entry& entry) {
 
 void KernelLog::drop_held(std::uint64_t number, const Entry& entry) {
   if (!entry.stub) memory_bytes_ -= entry.bytes;
-  if (entry.logged() && !entry.stored) lose(number, number, entry.bytes);
+  const bool lost = entry.logged() && !entry.stored;
+  const std::uint64_t bytes = entry.bytes;
   held_.erase(number);
+  if (lost) lose(number, number, bytes);
 }
 
 void KernelLog::make_stub(Entry& entry) {
@@ -125,7 +128,7 @@ void KernelLog::advance_released() {
 bool KernelLog::evict(std::size_t target) {
   Batch batch;
   for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
-  hand_over(std::move(batch));
+  hand_over(batch);
   return evictable_bytes_ > target;
 }
 
@@ -144,6 +147,7 @@ void KernelLog::evict_front(Batch& batch) {
 /// Somebody waits for it, so that it stays; what is to be stored is so in its turn.
 void KernelLog::hold(Entry&& entry, Batch& batch) {
   const std::uint64_t number = entry.record.number;
+  if (!batch.to_store) hand_over(batch);  // so that a gap ends where there is something
   if (batch.to_store && entry.logged()) {
     batch.records.push_back(share(entry.record));
     entry.stored = true;
@@ -152,12 +156,15 @@ void KernelLog::hold(Entry&& entry, Batch& batch) {
   held_.emplace_hint(held_.end(), number, std::move(entry));
 }
 
-void KernelLog::hand_over(Batch&& batch) {
+void KernelLog::hand_over(Batch& batch) {
   if (batch.first != 0) lose(batch.first, batch.last, batch.bytes);
+  batch = {};
 }
 
 void KernelLog::lose(std::uint64_t first, std::uint64_t last, std::uint64_t bytes) {
-  ranges_.add_lost(first, last, bytes);
+  const auto behind = held_.lower_bound(first);
+  const std::uint64_t low = behind == held_.begin() ? 0 : std::prev(behind)->first;
+  ranges_.add_lost(first, last, bytes, low, next_held(last + 1));
 }
 
 std::uint64_t KernelLog::first() const {

@@ -135,7 +135,7 @@ class KernelLog {
   bool evict(std::size_t target);
   void evict_front(Batch& batch);
   void hold(Entry&& entry, Batch& batch);
-  void hand_over(Batch&& batch);
+  void hand_over(Batch& batch);
   void lose(std::uint64_t first, std::uint64_t last, std::uint64_t bytes);
   Records read_window(std::uint64_t from, std::size_t max_bytes);
   Records read_held(std::uint64_t from, std::size_t max_bytes);

@@ -55,7 +55,8 @@ void LogRanges::add_stored(std::uint64_t first, std::uint64_t last) {
   shrink();
 }
 
-void LogRanges::add_lost(std::uint64_t first, std::uint64_t last, std::uint64_t bytes) {
+void LogRanges::add_lost(std::uint64_t first, std::uint64_t last, std::uint64_t bytes,
+                         std::uint64_t low, std::uint64_t high) {
   cut_stored(first, last);
   const auto at = ranges_.begin() + (find(first) - ranges_.cbegin());
   auto index = static_cast<std::size_t>(at - ranges_.begin());
@@ -68,7 +69,8 @@ void LogRanges::add_lost(std::uint64_t first, std::uint64_t last, std::uint64_t 
       merge_with_next(index, true);
     ranges_[index].last = std::max(ranges_[index].last, last);
   }
-  merge_around(index);
+  if (index + 1 < ranges_.size() && ranges_[index + 1].first < high) merge_with_next(index, false);
+  if (index > 0 && ranges_[index - 1].last > low) merge_with_next(index - 1, false);
   shrink();
 }
 
@@ -106,11 +108,6 @@ bool LogRanges::merge_with_next(std::size_t index, bool any_size) {
   range.bytes += next.bytes;
   ranges_.erase(ranges_.begin() + static_cast<std::ptrdiff_t>(index) + 1);
   return true;
-}
-
-void LogRanges::merge_around(std::size_t index) {
-  merge_with_next(index, false);
-  if (index > 0) merge_with_next(index - 1, false);
 }
 
 /// Makes one range of the two oldest that can be.

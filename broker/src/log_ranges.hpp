@@ -28,7 +28,9 @@ class LogRanges {
   /// Precondition: all numbers known so far are below `first`.
   void add_stored(std::uint64_t first, std::uint64_t last);
   /// What was stored of these numbers, if anything, is so no more. `bytes` are those newly lost.
-  void add_lost(std::uint64_t first, std::uint64_t last, std::uint64_t bytes);
+  /// Merges with lost ranges behind `low` and before `high` only: there, records are in memory.
+  void add_lost(std::uint64_t first, std::uint64_t last, std::uint64_t bytes, std::uint64_t low = 0,
+                std::uint64_t high = ~std::uint64_t{0});
 
   struct Range {
     std::uint64_t first = 0;
@@ -47,7 +49,6 @@ class LogRanges {
   using Ranges = std::vector<Range>;
   Ranges::const_iterator find(std::uint64_t number) const;
   void cut_stored(std::uint64_t first, std::uint64_t last);
-  void merge_around(std::size_t index);
   bool merge_with_next(std::size_t index, bool any_size);
   void shrink();
 
