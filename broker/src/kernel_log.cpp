@@ -4,6 +4,8 @@
 #include <iterator>
 #include <utility>
 
+#include "log_store.hpp"
+
 namespace oast::broker {
 
 namespace {
@@ -34,14 +36,20 @@ KernelLog::KernelLog(KernelId kernel, const KernelLogOptions& options)
     : kernel_(kernel),
       memory_limit_(options.memory_bytes),
       store_(options.store),
-      self_(std::make_shared<KernelLog*>(this)),
       end_(std::max<std::uint64_t>(options.first, 1)),
       window_first_(end_),
       released_(end_ - 1) {
   if (end_ > 1) ranges_.add_lost(1, end_ - 1, 0);
+  if (store_ == nullptr) return;
+  store_->open(kernel_, [this](std::uint64_t from, std::uint64_t to, std::uint64_t bytes) {
+    stored_bytes_ -= std::min(stored_bytes_, bytes);
+    lose(from, to, bytes);
+  });
 }
 
-KernelLog::~KernelLog() = default;
+KernelLog::~KernelLog() {
+  if (store_ != nullptr) store_->close(kernel_);
+}
 
 bool KernelLog::append(Record&& record, bool keep) {
   if (record.number != end_) return false;
@@ -126,7 +134,7 @@ void KernelLog::advance_released() {
 }
 
 bool KernelLog::evict(std::size_t target) {
-  Batch batch;
+  Batch batch{.to_store = store_ != nullptr && store_->takes(kernel_)};
   for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
   hand_over(batch);
   return evictable_bytes_ > target;
@@ -150,6 +158,7 @@ void KernelLog::hold(Entry&& entry, Batch& batch) {
   if (!batch.to_store) hand_over(batch);  // so that a gap ends where there is something
   if (batch.to_store && entry.logged()) {
     batch.records.push_back(share(entry.record));
+    batch.bytes += entry.bytes;
     entry.stored = true;
   }
   if (!entry.done) waiting_.insert(number);
@@ -157,7 +166,13 @@ void KernelLog::hold(Entry&& entry, Batch& batch) {
 }
 
 void KernelLog::hand_over(Batch& batch) {
-  if (batch.first != 0) lose(batch.first, batch.last, batch.bytes);
+  if (batch.to_store && !batch.records.empty()) {
+    ranges_.add_stored(batch.records.front().number, batch.records.back().number);
+    stored_bytes_ += batch.bytes;
+    store_->write(kernel_, std::move(batch.records));
+  } else if (batch.first != 0) {
+    lose(batch.first, batch.last, batch.bytes);
+  }
   batch = {};
 }
 
@@ -192,7 +207,25 @@ KernelLog::Read KernelLog::read(std::uint64_t from, std::size_t max_bytes) {
   return read_window(std::max(from, window_first_), max_bytes);
 }
 
-void KernelLog::fetch(std::uint64_t /*from*/, std::size_t /*max_bytes*/, Fetched /*callback*/) {}
+void KernelLog::fetch(std::uint64_t from, std::size_t max_bytes, Fetched callback) {
+  const auto* const range = ranges_.at_or_after(from);
+  if (range == nullptr || !range->stored) return;
+  const std::uint64_t until = std::min(range->last, next_held(from) - 1);
+  store_->fetch(kernel_, from, until, max_bytes,
+                [this, from, callback = std::move(callback)](std::vector<Record> records,
+                                                             std::uint64_t next) {
+                  callback(without_lost({std::move(records), next}, from));
+                });
+}
+
+/// Some of them may have been lost since they were asked for, and that must be told.
+KernelLog::Records KernelLog::without_lost(Records read, std::uint64_t from) const {
+  const auto lost = ranges_.first_lost(from);
+  if (!lost || *lost >= read.next) return read;
+  read.next = *lost;
+  while (!read.records.empty() && read.records.back().number >= *lost) read.records.pop_back();
+  return read;
+}
 
 bool KernelLog::spill() { return store_ != nullptr && evict(0); }
 

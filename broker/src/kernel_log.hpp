@@ -6,7 +6,6 @@
 #include <deque>
 #include <functional>
 #include <map>
-#include <memory>
 #include <set>
 #include <variant>
 #include <vector>
@@ -139,12 +138,12 @@ class KernelLog {
   void lose(std::uint64_t first, std::uint64_t last, std::uint64_t bytes);
   Records read_window(std::uint64_t from, std::size_t max_bytes);
   Records read_held(std::uint64_t from, std::size_t max_bytes);
+  Records without_lost(Records read, std::uint64_t from) const;
   std::uint64_t next_held(std::uint64_t from) const;
 
   const KernelId kernel_;
   const std::size_t memory_limit_;
   LogStore* const store_;
-  std::shared_ptr<KernelLog*> self_;  // for callbacks of the store, which may come too late
 
   std::uint64_t end_;
   std::uint64_t window_first_;  // the number of window_.front(), or end_

@@ -34,6 +34,12 @@ std::optional<std::uint64_t> LogRanges::first_stored() const {
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> LogRanges::first_lost(std::uint64_t from) const {
+  for (auto range = find(from); range != ranges_.end(); ++range)
+    if (!range->stored) return std::max(from, range->first);
+  return std::nullopt;
+}
+
 Gap LogRanges::gap(std::uint64_t from, std::uint64_t last) const {
   auto range = find(from);
   Gap gap{std::max(from, range->first), last, 0, true};

@@ -44,6 +44,8 @@ class LogRanges {
   /// `at_or_after(from)` is a lost range that begins at `last` or before it.
   Gap gap(std::uint64_t from, std::uint64_t last) const;
   std::optional<std::uint64_t> first_stored() const;
+  /// The first number at `from` or behind it in a lost range.
+  std::optional<std::uint64_t> first_lost(std::uint64_t from) const;
 
  private:
   using Ranges = std::vector<Range>;

@@ -1,0 +1,46 @@
+#include "crc32c.hpp"
+
+#include <array>
+
+namespace oast::broker {
+
+namespace {
+
+/// Eight bytes at a time: kTables[k][b] is what the byte b contributes with k bytes behind it.
+using Tables = std::array<std::array<std::uint32_t, 256>, 8>;
+
+constexpr Tables make_tables() {
+  constexpr std::uint32_t reflected = 0x82F63B78;
+  Tables tables{};
+  for (std::uint32_t b = 0; b < 256; ++b) {
+    std::uint32_t crc = b;
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? reflected : 0);
+    tables[0][b] = crc;
+  }
+  for (std::size_t k = 1; k < tables.size(); ++k)
+    for (std::size_t b = 0; b < 256; ++b) {
+      const std::uint32_t crc = tables[k - 1][b];
+      tables[k][b] = (crc >> 8) ^ tables[0][crc & 0xFF];
+    }
+  return tables;
+}
+
+constexpr Tables kTables = make_tables();
+
+}  // namespace
+
+std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) {
+  const auto at = [&bytes](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
+  crc = ~crc;
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+    const std::uint32_t low = crc ^ (at(0) | at(1) << 8 | at(2) << 16 | at(3) << 24);
+    crc = kTables[7][low & 0xFF] ^ kTables[6][(low >> 8) & 0xFF] ^ kTables[5][(low >> 16) & 0xFF] ^
+          kTables[4][low >> 24] ^ kTables[3][at(4)] ^ kTables[2][at(5)] ^ kTables[1][at(6)] ^
+          kTables[0][at(7)];
+  }
+  for (std::size_t i = 0; i < bytes.size(); ++i)
+    crc = (crc >> 8) ^ kTables[0][(crc ^ at(i)) & 0xFF];
+  return ~crc;
+}
+
+}  // namespace oast::broker
