@@ -54,8 +54,7 @@ KernelLog::~KernelLog() {
 bool KernelLog::append(Record&& record, bool keep) {
   if (record.number != end_) return false;
   const std::uint64_t bytes = record.packet.bytes();
-  Entry& entry = window_.emplace_back();
-  entry.record = std::move(record);
+  Entry& entry = window_.emplace_back(std::move(record));
   entry.before = total_bytes_;
   entry.bytes = bytes;
   entry.pinned = is_reply(entry.record.body);
@@ -103,7 +102,19 @@ void KernelLog::settle(Entry& entry) {
   const std::uint64_t number = entry.record.number;
   if (number < window_first_) return drop_held(number, entry);
   evictable_bytes_ += entry.cost();
+  drop_stubs();
   if (evictable_bytes_ > memory_limit_) evict(memory_limit_ - std::min(memory_limit_, kSlack));
+}
+
+/// Those at the window's front, so that a log of nothing but acknowledged replies stays small.
+void KernelLog::drop_stubs() {
+  for (unsigned i = 0; i < kSteps && !window_.empty(); ++i) {
+    const Entry& front = window_.front();
+    if (!front.stub || !front.done) return;
+    evictable_bytes_ -= front.cost();
+    window_.pop_front();
+    ++window_first_;
+  }
 }
 
 void KernelLog::drop_held(std::uint64_t number, const Entry& entry) {
@@ -115,7 +126,8 @@ void KernelLog::drop_held(std::uint64_t number, const Entry& entry) {
 }
 
 void KernelLog::make_stub(Entry& entry) {
-  entry.record.packet = {};
+  entry.record.packet.message.rebuild();
+  entry.record.packet.buffers = std::vector<zmq::message_t>();
   entry.stub = true;
   memory_bytes_ -= entry.bytes;
 }

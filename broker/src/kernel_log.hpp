@@ -7,6 +7,7 @@
 #include <functional>
 #include <map>
 #include <set>
+#include <utility>
 #include <variant>
 #include <vector>
 
@@ -109,6 +110,8 @@ class KernelLog {
 
  private:
   struct Entry {
+    explicit Entry(Record&& said) : record(std::move(said)) {}
+
     Record record;
     std::uint64_t before = 0;  // bytes of all earlier records
     std::uint64_t bytes = 0;   // of the packet, also when that was dropped
@@ -128,6 +131,7 @@ class KernelLog {
   Entry* find(std::uint64_t number);
   /// A done record, a reply that is acknowledged: what can leave memory has changed.
   void settle(Entry& entry);
+  void drop_stubs();
   void drop_held(std::uint64_t number, const Entry& entry);
   void make_stub(Entry& entry);
   void advance_released();

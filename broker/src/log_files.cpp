@@ -195,20 +195,23 @@ bool LogFiles::read_segment(KernelId kernel, const Segment& segment, std::uint64
   std::size_t bytes = 0;
   for (;;) {
     const auto next = reader.peek();
-    const auto scanned = next ? scan_record(*next) : std::nullopt;
-    if (!scanned) return false;
-    if (scanned->number > until) break;
-    if (scanned->number >= from) {
-      if (bytes > 0 && bytes + scanned->bytes > max_bytes) return true;
-      fetched.records.push_back(std::move(decode_record(*next)->record));
-      bytes += scanned->bytes;
-      fetched.next = scanned->number + 1;
+    if (!next) return false;
+    if (peek_record(*next).number < from) {
+      const auto skipped = scan_record(*next);
+      if (!skipped) return false;
+      reader.advance(skipped->bytes);
+      continue;
     }
-    if (scanned->number >= segment.last) {
-      fetched.next = std::min(segment.last, until) + 1;
-      return true;
-    }
-    reader.advance(scanned->bytes);
+    auto decoded = decode_record(*next);
+    if (!decoded) return false;
+    const std::uint64_t number = decoded->record.number;
+    if (number > until) break;
+    if (bytes > 0 && bytes + decoded->bytes > max_bytes) return true;
+    fetched.records.push_back(std::move(decoded->record));
+    fetched.next = number + 1;
+    if (number >= segment.last) return true;
+    bytes += decoded->bytes;
+    reader.advance(decoded->bytes);
   }
   fetched.next = until + 1;
   return true;

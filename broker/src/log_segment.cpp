@@ -19,6 +19,7 @@ constexpr std::uint32_t kVersion = 1;
 // Offsets; LOG_FORMAT.md.
 constexpr std::size_t kHeaderChecksum = 40;
 constexpr std::size_t kLength = 8;
+constexpr std::size_t kNumber = 16;
 constexpr std::size_t kFrameSize = 8;
 
 void put(std::string& out, std::unsigned_integral auto value) {
@@ -83,7 +84,7 @@ std::optional<Head> read_head(Bytes bytes) {
   return head;
 }
 
-std::uint64_t number_of(const Head& head) { return get<std::uint64_t>(head.bytes, 16); }
+std::uint64_t number_of(const Head& head) { return get<std::uint64_t>(head.bytes, kNumber); }
 
 }  // namespace
 
@@ -129,9 +130,8 @@ std::string encode_head(const Record& record) {
   return head + out;
 }
 
-std::optional<std::uint64_t> peek_bytes(Bytes bytes) {
-  if (bytes.size() < kLength + 8) return {};
-  return get<std::uint64_t>(bytes, kLength);
+Claim peek_record(Bytes bytes) {
+  return {get<std::uint64_t>(bytes, kLength), get<std::uint64_t>(bytes, kNumber)};
 }
 
 std::optional<Scanned> scan_record(Bytes bytes) {

@@ -35,9 +35,13 @@ std::string encode_head(const Record& record);
 /// How long the record is in the segment.
 std::size_t encoded_bytes(const Record& record);
 
-/// How long the record that the bytes begin with says it is, which may be anything. Nothing when
-/// there are too few bytes to tell.
-std::optional<std::uint64_t> peek_bytes(std::span<const std::byte> bytes);
+/// What the record that the bytes begin with says of itself, which may be anything.
+struct Claim {
+  std::uint64_t bytes = 0;  ///< of the segment
+  std::uint64_t number = 0;
+};
+/// Precondition: there are kRecordHeadBytes.
+Claim peek_record(std::span<const std::byte> bytes);
 
 struct Decoded {
   Record record;

@@ -5,6 +5,13 @@
 
 namespace oast::broker {
 
+namespace {
+
+/// The problems of one kernel are told at most so often: a disk may fail and recover all the time.
+constexpr std::chrono::seconds kTellPeriod{60};
+
+}  // namespace
+
 /// Written once, even when telling so has to be repeated for lack of memory.
 struct LogStore::Write {
   KernelId kernel;
@@ -74,8 +81,12 @@ void LogStore::written(const Write& write) {
   if (const auto found = kernels_.find(write.kernel); found != kernels_.end()) {
     Kernel& kernel = found->second;
     kernel.queued_bytes -= std::min(kernel.queued_bytes, write.bytes);
-    if (!write.result.problem.empty()) kernel.retry_at = loop_.now() + options_.retry;
-    set_problem(write.kernel, kernel, write.result.problem);
+    if (!write.result.problem.empty()) {
+      kernel.retry_at = loop_.now() + options_.retry;
+      set_problem(write.kernel, kernel, write.result.problem);
+    } else if (kernel.queued_bytes == 0) {
+      end_problem(write.kernel, kernel);
+    }
   }
   tell_lost(write.result.lost);
 }
@@ -116,12 +127,18 @@ void LogStore::tell_lost(const std::vector<LostRecords>& lost) {
 }
 
 void LogStore::set_problem(KernelId id, Kernel& kernel, const std::string& why) {
-  if (!why.empty() && kernel.problem.empty())
-    logger_->warn("OB701 cannot write the log of kernel {}: {}; its old records are lost", id.value,
-                  why);
-  if (why.empty() && !kernel.problem.empty())
-    logger_->info("OB702 the log of kernel {} can be written again", id.value);
   kernel.problem = why;
+  if (kernel.told || loop_.now() < kernel.tell_at) return;
+  kernel.told = true;
+  kernel.tell_at = loop_.now() + kTellPeriod;
+  logger_->warn("OB701 cannot write the log of kernel {}: {}; its old records are lost", id.value,
+                why);
+}
+
+void LogStore::end_problem(KernelId id, Kernel& kernel) {
+  if (kernel.told) logger_->info("OB702 the log of kernel {} can be written again", id.value);
+  kernel.told = false;
+  kernel.problem.clear();
 }
 
 std::string LogStore::problem(KernelId id) const {

@@ -78,6 +78,8 @@ class LogStore {
     std::size_t queued_bytes = 0;
     Clock::TimePoint retry_at{};
     std::string problem;
+    bool told = false;  // of the problem
+    Clock::TimePoint tell_at{};
   };
   struct Write;
   struct Fetch;
@@ -87,6 +89,7 @@ class LogStore {
   void fetched(Fetch& fetch);
   void tell_lost(const std::vector<LostRecords>& lost);
   void set_problem(KernelId id, Kernel& kernel, const std::string& why);
+  void end_problem(KernelId id, Kernel& kernel);
   void sweep();
 
   EventLoop& loop_;

@@ -80,8 +80,8 @@ SegmentReader::SegmentReader(const std::filesystem::path& path, std::uint64_t of
 std::optional<std::span<const std::byte>> SegmentReader::peek() {
   const auto rest = [this] { return std::span<const std::byte>(buffer_).subspan(at_); };
   if (rest().size() < kRecordHeadBytes && !load(kRecordHeadBytes)) return {};
-  const auto needed = peek_bytes(rest());
-  if (rest().size() < *needed && !load(*needed)) return {};
+  const std::uint64_t needed = peek_record(rest()).bytes;
+  if (rest().size() < needed && !load(needed)) return {};
   return rest();
 }
 

@@ -106,7 +106,8 @@ TEST_CASE("A record is read as it was written, and has the bytes that are docume
   made.packet.buffers.emplace_back();
   const std::string bytes = encode_whole(made);
   CHECK(bytes.size() == encoded_bytes(made));
-  CHECK(peek_bytes(bytes_of(bytes)) == bytes.size());
+  CHECK(peek_record(bytes_of(bytes)).bytes == bytes.size());
+  CHECK(peek_record(bytes_of(bytes)).number == 5);
   const auto decoded = decode_record(bytes_of(bytes + "more"));
   REQUIRE(decoded);
   CHECK(decoded->bytes == bytes.size());
