@@ -2,6 +2,7 @@
 
 #include <algorithm>
 #include <iterator>
+#include <new>
 #include <utility>
 
 #include "log_store.hpp"
@@ -147,25 +148,34 @@ void KernelLog::advance_released() {
 
 bool KernelLog::evict(std::size_t target) {
   Batch batch{.to_store = store_ != nullptr && store_->takes(kernel_)};
-  for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
-  hand_over(batch);
+  try {
+    for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
+    hand_over(batch);
+  } catch (const std::bad_alloc&) {  // what left the window is lost, and told to be so
+    batch.to_store = false;
+    hand_over(batch);
+  }
   return evictable_bytes_ > target;
 }
 
 void KernelLog::evict_front(Batch& batch) {
-  Entry entry = std::move(window_.front());
+  Entry& entry = window_.front();
+  if (!entry.evictable()) {
+    hold(entry, batch);
+  } else {
+    evictable_bytes_ -= entry.cost();
+    if (!entry.stub) {
+      memory_bytes_ -= entry.bytes;
+      batch.add(entry.record.number, entry.bytes);
+      if (batch.to_store) batch.records.push_back(std::move(entry.record));
+    }
+  }
   window_.pop_front();
   ++window_first_;
-  if (!entry.evictable()) return hold(std::move(entry), batch);
-  evictable_bytes_ -= entry.cost();
-  if (entry.stub) return;
-  memory_bytes_ -= entry.bytes;
-  batch.add(entry.record.number, entry.bytes);
-  if (batch.to_store) batch.records.push_back(std::move(entry.record));
 }
 
 /// Somebody waits for it, so that it stays; what is to be stored is so in its turn.
-void KernelLog::hold(Entry&& entry, Batch& batch) {
+void KernelLog::hold(Entry& entry, Batch& batch) {
   const std::uint64_t number = entry.record.number;
   if (!batch.to_store) hand_over(batch);  // so that a gap ends where there is something
   if (batch.to_store && entry.logged()) {
@@ -174,14 +184,21 @@ void KernelLog::hold(Entry&& entry, Batch& batch) {
     entry.stored = true;
   }
   if (!entry.done) waiting_.insert(number);
-  held_.emplace_hint(held_.end(), number, std::move(entry));
+  try {
+    held_.emplace_hint(held_.end(), number, std::move(entry));
+  } catch (...) {
+    waiting_.erase(number);
+    throw;
+  }
 }
 
 void KernelLog::hand_over(Batch& batch) {
   if (batch.to_store && !batch.records.empty()) {
-    ranges_.add_stored(batch.records.front().number, batch.records.back().number);
-    stored_bytes_ += batch.bytes;
+    const std::uint64_t first = batch.records.front().number;
+    const std::uint64_t last = batch.records.back().number;
     store_->write(kernel_, std::move(batch.records));
+    ranges_.add_stored(first, last);
+    stored_bytes_ += batch.bytes;
   } else if (batch.first != 0) {
     lose(batch.first, batch.last, batch.bytes);
   }
@@ -239,7 +256,9 @@ KernelLog::Records KernelLog::without_lost(Records read, std::uint64_t from) con
   return read;
 }
 
-bool KernelLog::spill() { return store_ != nullptr && evict(0); }
+bool KernelLog::spill() {
+  return store_ != nullptr && evictable_bytes_ > 0 && store_->takes(kernel_) && evict(0);
+}
 
 KernelLog::Records KernelLog::read_window(std::uint64_t from, std::size_t max_bytes) {
   Records read{{}, from};

@@ -99,13 +99,13 @@ class KernelLog {
   Read read(std::uint64_t from, std::size_t max_bytes);
 
   using Fetched = std::function<void(Records)>;
-  /// After OnDisk: reads on the store's thread and calls back on the loop, later, and not if the
-  /// log is gone by then. A disk that hangs never does. What turned out to be unreadable is a gap
-  /// that `read` tells from then on; `next` is then its beginning.
+  /// Precondition: `read(from)` is OnDisk. Reads on the store's thread and calls back on the loop,
+  /// later, and not if the log is gone by then. A disk that hangs never does. What turned out to be
+  /// unreadable is a gap that `read` tells from then on; `next` is then its beginning.
   void fetch(std::uint64_t from, std::size_t max_bytes, Fetched callback);
 
-  /// Sends all done records to the store, some at each call; false when there are no more. For a
-  /// kernel that is dead, whose log need not be in memory. Without a store it does nothing.
+  /// Sends done records to the store, some at each call; false when there are no more, or the store
+  /// takes none now. For a kernel that is dead, whose log need not be in memory.
   bool spill();
 
  private:
@@ -137,7 +137,7 @@ class KernelLog {
   void advance_released();
   bool evict(std::size_t target);
   void evict_front(Batch& batch);
-  void hold(Entry&& entry, Batch& batch);
+  void hold(Entry& entry, Batch& batch);
   void hand_over(Batch& batch);
   void lose(std::uint64_t first, std::uint64_t last, std::uint64_t bytes);
   Records read_window(std::uint64_t from, std::size_t max_bytes);

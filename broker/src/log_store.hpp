@@ -40,6 +40,7 @@ struct LogStoreOptions {
 /// that is under way a second. What is queued then is dropped.
 class LogStore {
  public:
+  /// Throws std::system_error when there can be no thread.
   LogStore(EventLoop& loop, LogStoreOptions options, Logger logger);
   ~LogStore();
   LogStore(const LogStore&) = delete;
