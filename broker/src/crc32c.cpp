@@ -9,12 +9,13 @@ namespace {
 /// Eight bytes at a time: kTables[k][b] is what the byte b contributes with k bytes behind it.
 using Tables = std::array<std::array<std::uint32_t, 256>, 8>;
 
+constexpr std::uint32_t kReflected = 0x82F63B78;  // the polynomial
+
 constexpr Tables make_tables() {
-  constexpr std::uint32_t reflected = 0x82F63B78;
   Tables tables{};
   for (std::uint32_t b = 0; b < 256; ++b) {
     std::uint32_t crc = b;
-    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? reflected : 0);
+    for (int bit = 0; bit < 8; ++bit) crc = (crc >> 1) ^ ((crc & 1) != 0 ? kReflected : 0);
     tables[0][b] = crc;
   }
   for (std::size_t k = 1; k < tables.size(); ++k)

@@ -60,8 +60,8 @@ fs::file_time_type newest_in(const fs::path& directory) {
 
 }  // namespace
 
-LogFiles::LogFiles(fs::path directory, const LogFileLimits& limits)
-    : root_(std::move(directory) / "logs"), limits_(limits) {}
+LogFiles::LogFiles(const fs::path& directory, const LogFileLimits& limits)
+    : root_(directory / "logs"), limits_(limits) {}
 
 fs::path LogFiles::directory_of(KernelId kernel) const {
   return root_ / std::to_string(kernel.value);

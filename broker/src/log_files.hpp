@@ -41,7 +41,7 @@ struct LostRecords {
 /// Calls throw nothing but std::bad_alloc, and that only where it says so.
 class LogFiles {
  public:
-  LogFiles(std::filesystem::path directory, const LogFileLimits& limits);
+  LogFiles(const std::filesystem::path& directory, const LogFileLimits& limits);
 
   struct Written {
     std::string problem;            ///< why the batch was not written; empty: it was

@@ -84,7 +84,7 @@ void LogStore::written(const Write& write) {
     if (!write.result.problem.empty()) {
       kernel.retry_at = loop_.now() + options_.retry;
       set_problem(write.kernel, kernel, write.result.problem);
-    } else if (kernel.queued_bytes == 0) {
+    } else if (kernel.queued_bytes == 0 && loop_.now() >= kernel.retry_at) {
       end_problem(write.kernel, kernel);
     }
   }

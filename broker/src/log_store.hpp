@@ -54,15 +54,15 @@ class LogStore {
   void close(KernelId kernel);
 
   /// Whether `write` may be called now. When it may not, that is a problem.
-  bool takes(KernelId kernel);
+  bool takes(KernelId id);
   /// Queues a batch of records with ascending numbers, all higher than those before. Precondition:
-  /// `takes(kernel)`, and there is at least one.
-  void write(KernelId kernel, std::vector<Record>&& records);
+  /// `takes(id)`, and there is at least one.
+  void write(KernelId id, std::vector<Record>&& records);
 
   using OnFetched = std::function<void(std::vector<Record> records, std::uint64_t next)>;
   /// Calls back, behind all losses that it found, with records `from` to `until`, of up to
   /// `max_bytes` but at least one; `next` is where to go on. Not once the kernel was closed.
-  void fetch(KernelId kernel, std::uint64_t from, std::uint64_t until, std::size_t max_bytes,
+  void fetch(KernelId id, std::uint64_t from, std::uint64_t until, std::size_t max_bytes,
              OnFetched callback);
 
   /// Deletes the kernel's files, once it is closed.
@@ -70,7 +70,7 @@ class LogStore {
 
   /// "cannot write the log of kernel 3: No space left on device"; empty when all is well. Of this
   /// kernel, or of any.
-  std::string problem(KernelId kernel) const;
+  std::string problem(KernelId id) const;
   std::string problem() const;
 
  private:
