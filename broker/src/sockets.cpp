@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "oast/frames.hpp"
-#include "token.hpp"
+#include "secrets.hpp"
 
 namespace oast::broker {
 

@@ -2,7 +2,7 @@
 
 #include <utility>
 
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 

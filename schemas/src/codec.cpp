@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "handover.hpp"
-#include "walk.hpp"
+#include "message_validator.hpp"
+#include "oast/thread_handover.hpp"
 
 namespace flatbuffers {
 
@@ -183,7 +183,7 @@ std::string_view check(const Packet& packet, const Limits& limits) {
   const Message& root = packet.root();
   if (root.body() == nullptr || root.body_type() == Body::NONE) return "the message has no body";
   if (root.body_type() > Body::MAX) return kUnknownBody;
-  return Walk(packet).check(root);
+  return MessageValidator(packet).check(root);
 }
 
 }  // namespace

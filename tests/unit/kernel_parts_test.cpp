@@ -31,7 +31,7 @@ struct Sent {
 struct Recorder {
   std::vector<Sent> sent;
   OutputBuffer buffer{[this](const OutputBuffer::Chunk& chunk) {
-    sent.push_back({chunk.owner.request.value, chunk.stream, std::string(chunk.text)});
+    sent.push_back({chunk.owner.id.value, chunk.stream, std::string(chunk.text)});
   }};
   Recorder() { buffer.begin({PeerId{1}, RequestId{1}}); }
 };
@@ -236,15 +236,15 @@ TEST_CASE("what is queued can be cancelled once, by number or by id, and never b
   w.intake.push(completion_of(PeerId{2}, 11));
   const auto by_number = w.intake.stop(2);
   CHECK(by_number.state == State::cancelled);
-  CHECK(by_number.cancelled == Asker{PeerId{1}, RequestId{12}});
+  CHECK(by_number.cancelled == RequestKey{PeerId{1}, RequestId{12}});
   CHECK(w.intake.stop(2).state == State::finished);
   const auto by_id = w.intake.stop({PeerId{2}, RequestId{11}});
   CHECK(by_id.state == State::cancelled);
   CHECK(w.intake.stop({PeerId{2}, RequestId{11}}).state == State::finished);
-  CHECK(w.intake.next()->asker() == Asker{PeerId{1}, RequestId{11}});
+  CHECK(w.intake.next()->key() == RequestKey{PeerId{1}, RequestId{11}});
   w.gate.end();
   CHECK(w.intake.stop(1).state == State::finished);
-  CHECK(w.intake.next()->asker() == Asker{PeerId{1}, RequestId{13}});
+  CHECK(w.intake.next()->key() == RequestKey{PeerId{1}, RequestId{13}});
   w.gate.end();
   CHECK_FALSE(w.intake.next().has_value());
 }
@@ -258,14 +258,14 @@ TEST_CASE("P4: cancelling what is queued takes the same time however much is que
   }
   const auto cpu = std::clock();
   for (std::uint64_t i = kMany - 1; i > 0; --i)
-    if (i % 10 != 5) REQUIRE(w.intake.stop(i).cancelled == Asker{PeerId{1}, RequestId{i}});
+    if (i % 10 != 5) REQUIRE(w.intake.stop(i).cancelled == RequestKey{PeerId{1}, RequestId{i}});
   for (std::uint64_t i = kMany; i > 10; i -= 10)
     REQUIRE(w.intake.stop({PeerId{2}, RequestId{i}}).cancelled.has_value());
   CHECK(std::clock() - cpu < 2 * CLOCKS_PER_SEC);
   CHECK(w.intake.size() == kMany / 10 + 2);
   CHECK(w.intake.next()->sequence() == 5);
   w.gate.end();
-  CHECK(w.intake.next()->asker() == Asker{PeerId{2}, RequestId{10}});
+  CHECK(w.intake.next()->key() == RequestKey{PeerId{2}, RequestId{10}});
   w.gate.end();
   CHECK(w.intake.next()->sequence() == 15);
 }
@@ -292,7 +292,7 @@ TEST_CASE("nothing begins at a closed intake, and who waits is told") {
 
 TEST_CASE("only the answer that is waited for counts as input") {
   InputSlot slot;
-  const Asker me{PeerId{1}, RequestId{5}};
+  const RequestKey me{PeerId{1}, RequestId{5}};
   slot.answer(me, "too early");
   slot.open(me);
   slot.answer({PeerId{2}, RequestId{5}}, "another host");
