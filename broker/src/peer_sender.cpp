@@ -8,7 +8,7 @@ void PeerSender::send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, P
                       wire::Packet&& packet, std::uint64_t sequence) {
   Peer* peer = peers_.find(to);
   if (peer == nullptr || (peer->*route).empty()) return;
-  if (socket.send(peer->*route, from, std::move(packet), sequence)) return;
+  if (socket.send(peer->*route, from, std::move(packet), {.sequence = sequence})) return;
   log_->debug("OB301 peer {} is gone: a message to it was dropped", to.value);
   if (on_gone_) on_gone_(to);
 }

@@ -46,7 +46,7 @@ void Dispatcher::handle(wire::Addressed&& received) {
 
 void Dispatcher::refuse(const wire::Refused& refused) {
   const RequestKey key{refused.peer, refused.head.id};
-  shared_.intake.refuse(refused.sequence);
+  shared_.intake.refuse(refused.route.sequence);
   if (!key.host || !key.id) return;  // nobody waits for an answer, or it cannot be given
   switch (refused.head.body) {
     case wire::Body::InputReply:

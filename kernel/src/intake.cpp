@@ -22,7 +22,7 @@ Intake::Taken Intake::push(wire::Addressed&& message) {
   const bool query = wake_ != nullptr && is_query(message.packet.root().body_type());
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled_before(message.sequence)) return Taken::cancelled;
+    if (cancelled_before(message.route.sequence)) return Taken::cancelled;
     auto& queue = query ? queries_ : queue_;
     if (queue.size() >= kMostWaiting) return Taken::overloaded;
     queue.push({std::move(message)}, received_);

@@ -22,7 +22,7 @@ namespace oast::kernel {
 struct Request {
   wire::Addressed message;
 
-  std::uint64_t sequence() const { return message.sequence; }
+  std::uint64_t sequence() const { return message.route.sequence; }
   RequestKey key() const { return {message.peer, RequestId{message.packet.root().id()}}; }
 };
 

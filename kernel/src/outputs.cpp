@@ -122,7 +122,7 @@ void Outputs::emit(const OutputBuffer::Chunk& chunk) {
   auto& builder = writer_.builder();
   const auto kind = chunk.stream == Stream::out ? wire::OutputKind::out : wire::OutputKind::err;
   const auto text = builder.CreateString(chunk.text.data(), chunk.text.size());
-  auto packet = writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, ++number_, text));
+  auto packet = writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text), ++number_);
   packet.message = counted(std::move(packet.message));
   send_(chunk.owner.host, std::move(packet));
 }
@@ -145,7 +145,8 @@ void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& d
   const auto list = builder.CreateVector(parts);
   const auto id = writer_.string(display.id);
   auto packet = writer_.finish(
-      owner.id, wire::CreateOutput(builder, kind, number_ + 1, 0, list, id, display.update, wait));
+      owner.id, wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait),
+      number_ + 1);
   ++number_;
   packet.message = counted(std::move(packet.message));
   for (zmq::message_t& buffer : packet.buffers) buffer = counted(std::move(buffer));

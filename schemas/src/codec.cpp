@@ -101,8 +101,9 @@ void Writer::clear() {
   tables_ = 0;
 }
 
-Packet Writer::finish(RequestId id, Body type, flatbuffers::Offset<void> body) {
-  builder_.Finish(CreateMessage(builder_, id.value, type, body), MessageIdentifier());
+Packet Writer::finish(RequestId id, Body type, flatbuffers::Offset<void> body,
+                      std::uint64_t number) {
+  builder_.Finish(CreateMessage(builder_, id.value, type, body, number), MessageIdentifier());
   reserve(0);
   if (builder_.GetSize() + buffer_bytes_ > limits_.total_bytes) {
     clear();
@@ -129,9 +130,14 @@ zmq::message_t Writer::take_message() {
   return message;
 }
 
-Packet pack(RequestId id, const oast::Failure& failure) {
+Packet pack(RequestId id, const oast::Failure& failure, std::uint64_t number) {
   Writer writer;
-  return writer.finish(id, write(writer.builder(), failure));
+  return writer.finish(id, write(writer.builder(), failure), number);
+}
+
+void set_number(Packet& packet, std::uint64_t number) {
+  auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(packet.message.data());
+  root->SetField<std::uint64_t>(Message::VT_NUMBER, number, 0);
 }
 
 std::vector<Buffer> share(std::vector<zmq::message_t>&& buffers) {

@@ -113,7 +113,9 @@ class MessageValidator {
   bool content(const Start& t) {
     return fields(t.spec(), t.name(), t.env(), t.cwd(), t.exename(), t.exeflags());
   }
-  bool content(const KernelInfo& t) { return fields(t.name(), t.spec(), t.death()); }
+  bool content(const KernelInfo& t) {
+    return fields(t.name(), t.spec(), t.death(), t.log_problem());
+  }
   bool content(const Kernel& t) { return fields(t.info()); }
   bool content(const KernelEvent& t) { return fields(t.info()); }
   bool content(const Attach& t) { return fields(t.name()); }
@@ -126,7 +128,7 @@ class MessageValidator {
   bool content(const Eval& t) { return fields(t.code(), t.source_name(), t.args()); }
   bool content(const Call& t) { return fields(t.function(), t.source(), t.args()); }
   bool content(const Result& t) { return fields(t.value()); }
-  bool content(const Output& t) { return fields(t.text(), t.parts(), t.display_id()); }
+  bool content(const Output& t) { return fields(t.text(), t.bytes(), t.parts(), t.display_id()); }
   bool content(const MimePart& t) { return fields(t.mime(), t.text()) && buffer_index(t.buffer()); }
   bool content(const InputRequest& t) { return fields(t.prompt()); }
   bool content(const InputReply& t) { return fields(t.text()); }
@@ -137,6 +139,7 @@ class MessageValidator {
   bool content(const IsComplete& t) { return fields(t.code()); }
   bool content(const Completeness& t) { return fields(t.indent()); }
   bool content(const ChannelPut& t) { return fields(t.value()); }
+  bool content(const Ended& t) { return fields(t.death()); }
 
   const std::vector<zmq::message_t>& buffers_;
   std::size_t budget_;
@@ -194,6 +197,8 @@ inline bool MessageValidator::body(const Message& message) {
       return part(message.body_as_Completeness());
     case Body::ChannelPut:
       return part(message.body_as_ChannelPut());
+    case Body::Ended:
+      return part(message.body_as_Ended());
     case Body::KernelEvent:
       return part(message.body_as_KernelEvent());
     case Body::Joined:
@@ -214,6 +219,11 @@ inline bool MessageValidator::body(const Message& message) {
     case Body::ChannelReady:
     case Body::ChannelClose:
     case Body::HostLeft:
+    case Body::Acknowledge:
+    case Body::ReadLog:
+    case Body::CloseLog:
+    case Body::LogEnd:
+    case Body::Gap:
       return true;  // numbers only
     case Body::NONE:
       break;

@@ -244,12 +244,13 @@ inline std::vector<Golden> golden_work() {
   cases.push_back(object("failure", 12, golden_failure()));
   wire::OutputT output;
   output.kind = wire::OutputKind::err;
-  output.number = 9;
   output.text = "warning\r\n";
   cases.push_back(object("output", 12, output));
+  output.text.clear();
+  output.bytes = {0xFF, 0x00, 'a'};
+  cases.push_back(object("output-bytes", 12, output));
   wire::OutputT display;
   display.kind = wire::OutputKind::display;
-  display.number = 10;
   display.parts.push_back(std::make_unique<wire::MimePartT>());
   display.parts[0]->mime = "text/plain";
   display.parts[0]->text = "a plot";
@@ -259,7 +260,6 @@ inline std::vector<Golden> golden_work() {
   cases.push_back(object("output-update", 12, display));
   wire::OutputT clear;
   clear.kind = wire::OutputKind::clear;
-  clear.number = 11;
   clear.wait = true;
   cases.push_back(object("output-clear", 12, clear));
   wire::InputRequestT input;
@@ -270,6 +270,39 @@ inline std::vector<Golden> golden_work() {
   line.text = "Ann";
   line.eof = true;
   cases.push_back(object("input-reply", 12, line));
+  return cases;
+}
+
+inline std::vector<Golden> golden_log() {
+  std::vector<Golden> cases;
+  wire::AcknowledgeT acknowledge;
+  acknowledge.kernel = 7;
+  acknowledge.number = 41;
+  acknowledge.reader = 21;
+  cases.push_back(object("acknowledge", 0, acknowledge));
+  wire::ReadLogT read;
+  read.kernel = 7;
+  read.from = 3;
+  read.host = 9;
+  read.request = 12;
+  read.follow = true;
+  cases.push_back(object("read-log", 21, read));
+  wire::CloseLogT close;
+  close.reader = 21;
+  cases.push_back(object("close-log", 22, close));
+  wire::LogEndT end;
+  end.next = 42;
+  cases.push_back(object("log-end", 21, end));
+  wire::GapT gap;
+  gap.kernel = 7;
+  gap.first = 3;
+  gap.last = 17;
+  gap.bytes = 4096;
+  cases.push_back(object("gap", 21, gap));
+  wire::EndedT ended;
+  ended.death = std::make_unique<wire::DeathT>(golden_death());
+  ended.successor = 8;
+  cases.push_back(object("ended", 0, ended));
   return cases;
 }
 
@@ -379,7 +412,7 @@ inline std::vector<Golden> golden_values() {
 inline std::vector<Golden> golden_cases() {
   std::vector<Golden> all;
   for (auto make : {golden_handshake, golden_kernels, golden_interrupts, golden_work,
-                    golden_frontend, golden_channels, golden_values}) {
+                    golden_frontend, golden_channels, golden_log, golden_values}) {
     for (Golden& one : make()) all.push_back(std::move(one));
   }
   return all;

@@ -128,7 +128,7 @@ class KernelDriver {
       }
       (output->kind() == wire::OutputKind::out ? answer.out : answer.err) +=
           wire::text(output->text());
-      answer.numbers.push_back(output->number());
+      answer.numbers.push_back(message.packet.root().number());
     }
   }
   Answer run(const std::string& code) { return await(eval(code)); }
@@ -348,7 +348,8 @@ class KernelDriver {
   static void transmit(zmq::socket_t& socket, const std::string& route, PeerId from,
                        wire::Packet& packet, std::uint64_t sequence = 0) {
     socket.send(zmq::buffer(route), zmq::send_flags::sndmore);
-    if (!wire::send(socket, from, packet, sequence)) throw std::runtime_error("cannot send");
+    if (!wire::send(socket, from, packet, {.sequence = sequence}))
+      throw std::runtime_error("cannot send");
   }
 
   const std::string scratch_;

@@ -12,7 +12,7 @@
 #include "oast/error.hpp"
 #include "output_buffer.hpp"
 #include "replies.hpp"
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -37,7 +37,7 @@ struct Recorder {
 };
 
 wire::Addressed eval_of(PeerId host, std::uint64_t id, std::uint64_t sequence) {
-  return {host, wire::pack(RequestId{id}, wire::EvalT{}), sequence};
+  return {host, wire::pack(RequestId{id}, wire::EvalT{}), {.sequence = sequence}};
 }
 wire::Addressed completion_of(PeerId host, std::uint64_t id) {
   return {host, wire::pack(RequestId{id}, wire::CompleteT{})};

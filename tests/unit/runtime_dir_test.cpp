@@ -1,4 +1,4 @@
-#include "directory.hpp"
+#include "runtime_dir.hpp"
 
 #include <doctest/doctest.h>
 #include <stdlib.h>

@@ -12,6 +12,7 @@ namespace {
 
 constexpr std::size_t kAddressBytes = 8;
 constexpr std::size_t kSequenceBytes = 8;
+constexpr std::size_t kReaderBytes = 16;
 
 void write_number(zmq::message_t& frame, std::size_t at, std::uint64_t number) {
   auto* bytes = frame.data<unsigned char>() + at;
@@ -29,7 +30,13 @@ std::uint64_t read_number(const zmq::message_t& frame, std::size_t at) {
 /// What the broker writes before a message; the packet is empty still.
 std::optional<Addressed> read_sender(const zmq::message_t& frame) {
   if (frame.size() == kAddressBytes + kSequenceBytes)
-    return Addressed{PeerId{read_number(frame, 0)}, {}, read_number(frame, kAddressBytes)};
+    return Addressed{
+        PeerId{read_number(frame, 0)}, {}, {.sequence = read_number(frame, kAddressBytes)}};
+  if (frame.size() == kAddressBytes + kReaderBytes)
+    return Addressed{PeerId{read_number(frame, 0)},
+                     {},
+                     {.reader = RequestId{read_number(frame, kAddressBytes)},
+                      .host = PeerId{read_number(frame, kAddressBytes + 8)}}};
   const auto peer = read_address(frame);
   if (!peer) return std::nullopt;
   return Addressed{*peer, {}};
@@ -75,11 +82,21 @@ oast::Failure Refused::failure(const std::string& receiver) const {
           .death = {}};
 }
 
-zmq::message_t address_frame(PeerId peer, std::uint64_t sequence) {
+zmq::message_t address_frame(PeerId peer, const Route& route) {
   if (!peer) return {};
-  zmq::message_t frame(sequence == 0 ? kAddressBytes : kAddressBytes + kSequenceBytes);
+  std::size_t size = kAddressBytes;
+  if (route.reader)
+    size += kReaderBytes;
+  else if (route.sequence != 0)
+    size += kSequenceBytes;
+  zmq::message_t frame(size);
   write_number(frame, 0, peer.value);
-  if (sequence != 0) write_number(frame, kAddressBytes, sequence);
+  if (route.reader) {
+    write_number(frame, kAddressBytes, route.reader.value);
+    write_number(frame, kAddressBytes + 8, route.host.value);
+  } else if (route.sequence != 0) {
+    write_number(frame, kAddressBytes, route.sequence);
+  }
   return frame;
 }
 
@@ -109,8 +126,8 @@ std::optional<std::vector<zmq::message_t>> receive_frames(zmq::socket_ref socket
   }
 }
 
-bool send(zmq::socket_ref socket, PeerId to, Packet& packet, std::uint64_t sequence) {
-  auto address = address_frame(to, sequence);
+bool send(zmq::socket_ref socket, PeerId to, Packet& packet, const Route& route) {
+  auto address = address_frame(to, route);
   if (!send_frame(socket, address, true)) return false;
   // From here on the message is under way. libzmq counts whole messages against a queue's limit and
   // keeps the frames of one on one pipe, so a frame that follows is refused only when the
@@ -158,7 +175,7 @@ std::optional<Addressed> receive(zmq::socket_ref socket, const Limits& limits,
   }
   if (!why) why = verify(from->packet, limits);
   if (!why) return from;
-  refused.emplace(Refused{from->peer, from->sequence, read_head(from->packet), *why});
+  refused.emplace(Refused{from->peer, from->route, read_head(from->packet), *why});
   return std::nullopt;
 }
 

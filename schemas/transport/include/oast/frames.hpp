@@ -13,12 +13,18 @@
 
 namespace oast::wire {
 
+/// What stands before a message beside the peer's id. PROTOCOL.md, "Frames".
+struct Route {
+  std::uint64_t sequence = 0;  ///< the number of an Eval or Call as a kernel receives it, see Break
+  RequestId reader;            ///< of a record that a ReadLog brings: the id of that
+  PeerId host;                 ///< then: whose request it belongs to; none of Ended
+};
+
 /// What a peer sends and receives: `[address][Message][buffer]*`.
 struct Addressed {
   PeerId peer;  ///< to when sent, from when received; PeerId{0} is the broker, an empty frame
   Packet packet;
-  /// The number of an Eval or Call as a kernel receives it, see Break; else 0.
-  std::uint64_t sequence = 0;
+  Route route = {};
 };
 
 /// Why a message was refused for which there was no memory.
@@ -28,7 +34,7 @@ inline constexpr std::string_view kNoMemory = "there is no memory for it";
 /// memory.
 struct Refused {
   PeerId peer;
-  std::uint64_t sequence = 0;
+  Route route;
   Head head;
   std::string_view why;  ///< as `verify` says it
 
@@ -36,9 +42,9 @@ struct Refused {
   oast::Failure failure(const std::string& receiver) const;
 };
 
-/// Eight bytes, little-endian, and eight more for a sequence that is not 0; an empty frame for
-/// PeerId{0}.
-zmq::message_t address_frame(PeerId peer, std::uint64_t sequence = 0);
+/// Eight bytes, little-endian, and eight more for a sequence that is not 0 or sixteen more for a
+/// reader; an empty frame for PeerId{0}.
+zmq::message_t address_frame(PeerId peer, const Route& route = {});
 /// Nothing when the frame is no address of a peer or of the broker alone.
 std::optional<PeerId> read_address(const zmq::message_t& frame);
 
@@ -57,7 +63,7 @@ std::optional<std::vector<zmq::message_t>> receive_frames(zmq::socket_ref socket
 /// Sends, the packet's frames being moved out of it. Returns false, and sends nothing, when the
 /// socket cannot take it now. Does not block. A message whose connection ends while it is being
 /// sent is lost like others in flight, and counts as sent.
-bool send(zmq::socket_ref socket, PeerId to, Packet& packet, std::uint64_t sequence = 0);
+bool send(zmq::socket_ref socket, PeerId to, Packet& packet, const Route& route = {});
 
 /// Receives at a DEALER. Nothing when none waits, or when what came cannot be read: `refused` says
 /// so, and is empty otherwise. The packet has passed `verify`.
