@@ -1,4 +1,4 @@
-"""The vectors by Python's codec, with the policies of hosts and of kernels, with numpy and without."""
+"""The vectors by Python's codec, with the policies of hosts and of kernels, and without numpy."""
 
 import ast
 import ctypes
@@ -220,6 +220,12 @@ class Vectors(unittest.TestCase):
 
     def test_a_kernel_reads_and_writes_every_vector(self):
         self.check_all(Kernel)
+
+    def test_hosts_and_kernels_have_one_source(self):
+        for part in (encode, decode):
+            other = getattr(sys.modules["oast._codec"], part.__name__.rpartition(".")[2])
+            self.assertIsNot(part, other)
+            self.assertTrue(os.path.samefile(part.__file__, other.__file__))
 
     @unittest.skipIf(numpy is None, "that is what happens now")
     def test_all_of_that_without_numpy(self):

@@ -113,8 +113,8 @@ class Decoder:
             hash(key)
         except (TypeError, ValueError):
             raise self._policy.invalid(
-                "a key of a map is a %s, which no dict can have as a key; numbers, texts, bytes and "
-                "lists of them can be keys" % type(key).__name__) from None
+                "a key of a map is a %s, which no dict can have as a key; numbers, texts, bytes "
+                "and lists of them can be keys" % type(key).__name__) from None
         return key
 
     def _memory_at(self, at: int) -> Any:

@@ -1,8 +1,8 @@
 """Python values as nodes, without copying their large parts.
 
-None, bool, int of 64 bits, float, str, bytes, list, tuple and dict are plain values; complex numbers,
-numpy's arrays and whatever else has the buffer protocol are tensors, but for a bytearray and a
-memoryview of single bytes, which are bytes. All else is a pickle, where the policy allows that.
+None, bool, int of 64 bits, float, str, bytes, list, tuple and dict are plain values; complex
+numbers, numpy's arrays and whatever else has the buffer protocol are tensors, but for a bytearray
+and a memoryview of single bytes, which are bytes. All else is a pickle, where the policy allows it.
 """
 
 from __future__ import annotations
@@ -55,16 +55,17 @@ class Pickled:
 
 
 class Encoder:
-    """Values, one after the other, as `count` nodes in the buffer `nodes`. They and this object must
-    live as long as they are read; when it `lends`, as long as the library keeps what it was lent."""
+    """Values, one after the other, as `count` nodes in the buffer `nodes`. They and this object
+    must live as long as they are read; when it `lends`, as long as the library keeps what it was
+    lent."""
 
     def __init__(self, values: Sequence[object], policy: Policy) -> None:
         self.lends = False
         self._values = values
         self._policy = policy
         self._parts: List[bytes] = []  # a node each
-        # What is copied, one after the other, and which words of the nodes point to it. Two lists, as
-        # pairs would keep the garbage collector busy.
+        # What is copied, one after the other, and which words of the nodes point to it. Two lists,
+        # as pairs would keep the garbage collector busy.
         self._small: List[bytes] = []
         self._small_at: List[int] = []
         self._shapes: List[int] = []
@@ -142,8 +143,8 @@ class Encoder:
         self._parts.append(_data(BYTES, address, size))
 
     def _memory(self, value: Any) -> Tuple[int, int]:
-        """Address and size of the data of the node that is added next. Small data is copied, and has
-        its address later."""
+        """Address and size of the data of the node that is added next. Small data is copied, and
+        has its address later."""
         if type(value) is bytes:
             size = len(value)
         else:
@@ -173,10 +174,10 @@ class Encoder:
     def _too_deep(self, value: Any) -> str:
         from . import places  # seldom needed
         again = places.steps_to(value, value)
+        place = places.place_of(self._values, value, again or ())
         if again is not None:
-            return "cannot send %s: it contains itself" % places.place_of(self._values, value, again)
-        return "cannot send %s: nested more than %d deep" % (
-            places.place_of(self._values, value), MAX_DEPTH)
+            return "cannot send %s: it contains itself" % place
+        return "cannot send %s: nested more than %d deep" % (place, MAX_DEPTH)
 
     def _sequence(self, value: Any) -> None:
         size = len(value)

@@ -33,7 +33,7 @@ class Installing(unittest.TestCase):
 
     def test_by_pip_and_offline(self):
         tree = self.scratch / "tree"  # setuptools writes beside the sources
-        for part in (SOURCE, SOURCE.parents[1] / "schemas/python"):  # the one has a link to the other
+        for part in (SOURCE, SOURCE.parents[1] / "schemas/python"):  # where a link of it leads
             shutil.copytree(part, tree / part.relative_to(SOURCE.parents[1]), symlinks=True,
                             ignore=shutil.ignore_patterns("__pycache__"))
         made = self.run_there(sys.executable, "-m", "venv", "--system-site-packages", "venv")
