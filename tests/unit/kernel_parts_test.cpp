@@ -201,13 +201,14 @@ TEST_CASE("a value that cannot be sent becomes a Failure, and the writer goes on
 TEST_CASE("a failure is sent whatever bytes and lengths it has") {
   Failure failure;
   failure.message = "bad \xFF " + std::string(5'000'000, 'x');
-  failure.traceback.assign(100'000, "line \xFE");
+  failure.traceback.assign(100'000, "outer");
+  failure.traceback.back() = "line \xFE";
   const auto packet = failure_packet(RequestId{1}, failure);
   CHECK_FALSE(wire::verify(packet).has_value());
   CHECK(packet.message.size() < 1'000'000);
   const auto sent = wire::read(*packet.root().body_as_Failure());
   CHECK(sent.message.starts_with("bad " + kBad + " xxx"));
-  CHECK(sent.traceback.at(0) == "line " + kBad);
+  CHECK(sent.traceback.back() == "line " + kBad);  // the innermost
 }
 
 TEST_CASE("the intake gives in order, and begins what it gives by its number") {
