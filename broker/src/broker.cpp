@@ -6,13 +6,13 @@
 #include <thread>
 
 #include "accept_filter.hpp"
+#include "block_signals.hpp"
 #include "descriptors.hpp"
-#include "directory.hpp"
 #include "event_loop.hpp"
-#include "hub.hpp"
 #include "logger.hpp"
-#include "signals.hpp"
-#include "token.hpp"
+#include "router.hpp"
+#include "runtime_dir.hpp"
+#include "secrets.hpp"
 
 namespace oast::broker {
 
@@ -38,7 +38,7 @@ struct Broker::Impl {
         stderr_logger(options.log_level),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        hub(loop, options, context, directory, token, inproc, stderr_logger.logger()),
+        router(loop, options, context, directory, token, inproc, stderr_logger.logger()),
         thread([this] {
           block_signals();
           loop.run();
@@ -66,9 +66,9 @@ struct Broker::Impl {
   const std::string token = make_token();
   const std::string inproc;
   zmq::context_t context{1};
-  Directory directory{options.directory, token};
+  RuntimeDir directory{options.directory, token};
   EventLoop loop;
-  Hub hub;
+  Router router;
   std::mutex stop_mutex;
   bool stopped = false;
   std::thread thread;
@@ -83,9 +83,9 @@ void Broker::stop(std::chrono::milliseconds exit_timeout, std::chrono::milliseco
   if (std::exchange(impl_->stopped, true)) return;
   std::promise<void> done;
   impl_->loop.post([&] {
-    impl_->hub.supervisor().stop_all({exit_timeout, term_timeout}, [&, told = false]() mutable {
+    impl_->router.supervisor().stop_all({exit_timeout, term_timeout}, [&, told = false]() mutable {
       if (std::exchange(told, true)) return;
-      impl_->hub.finish_deaths();
+      impl_->router.finish_deaths();
       done.set_value();
     });
   });

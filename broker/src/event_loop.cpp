@@ -13,7 +13,7 @@ namespace oast::broker {
 
 namespace {
 
-using Lock = wire::Turns::Lock;
+using Lock = wire::TurnLock::Lock;
 
 constexpr unsigned kTurnsPerLook = 16;
 

@@ -16,7 +16,7 @@
 
 #include "oast/broker/broker.hpp"
 #include "oast/fd.hpp"
-#include "oast/turns.hpp"
+#include "oast/turn_lock.hpp"
 #include "oast/wake_fd.hpp"
 
 namespace oast::broker {
@@ -133,7 +133,7 @@ class EventLoop {
   std::function<void(const char*)> report_;
 
   std::mutex driver_mutex_;
-  wire::Turns driver_;
+  wire::TurnLock driver_;
   std::atomic<bool> give_way_ = false;  // somebody claims the loop from its own thread
   std::atomic<bool> quit_ = false;
 };

@@ -17,12 +17,12 @@ std::uint64_t nanoseconds(Clock::TimePoint time) {
 }  // namespace
 
 Heartbeats::Heartbeats(EventLoop& loop, const Options& options, PeerTable& peers,
-                       KernelTable& kernels, Mail& mail, Events& events, Logger log)
+                       KernelTable& kernels, PeerSender& sender, Events& events, Logger log)
     : loop_(loop),
       options_(options),
       peers_(peers),
       kernels_(kernels),
-      mail_(mail),
+      sender_(sender),
       events_(events),
       log_(std::move(log)),
       last_beat_(loop.now()),
@@ -44,7 +44,7 @@ void Heartbeats::beat() {
     everybody.push_back(peer.id);
     check(peer, lost);
   });
-  for (const PeerId id : everybody) mail_.control(id, RequestId{}, ping);
+  for (const PeerId id : everybody) sender_.control(id, RequestId{}, ping);
   for (const PeerId id : lost) on_lost_(id);
 }
 

@@ -6,7 +6,7 @@
 #include "events.hpp"
 #include "kernel.hpp"
 #include "logger.hpp"
-#include "mail.hpp"
+#include "peer_sender.hpp"
 #include "peers.hpp"
 
 namespace oast::broker {
@@ -17,7 +17,7 @@ namespace oast::broker {
 class Heartbeats {
  public:
   Heartbeats(EventLoop& loop, const Options& options, PeerTable& peers, KernelTable& kernels,
-             Mail& mail, Events& events, Logger log);
+             PeerSender& sender, Events& events, Logger log);
 
   /// Called with a host that has missed too many.
   void on_lost(std::function<void(PeerId)> callback) { on_lost_ = std::move(callback); }
@@ -32,7 +32,7 @@ class Heartbeats {
   const Options& options_;
   PeerTable& peers_;
   KernelTable& kernels_;
-  Mail& mail_;
+  PeerSender& sender_;
   Events& events_;
   Logger log_;
   std::function<void(PeerId)> on_lost_;

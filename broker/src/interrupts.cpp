@@ -8,8 +8,8 @@ namespace oast::broker {
 using Outcome = wire::InterruptOutcome;
 using Stage = RequestQueue::Stage;
 
-void Interrupts::ask(const Asker& asker, Kernel& kernel, const wire::InterruptT& request) {
-  if (!kernel.alive()) return mail_.answer(asker, died(kernel));
+void Interrupts::ask(const RequestKey& asker, Kernel& kernel, const wire::InterruptT& request) {
+  if (!kernel.alive()) return sender_.answer(asker, died(kernel));
   const PeerId host = request.host != 0 ? PeerId{request.host} : asker.host;
   const RequestKey key{host, RequestId{request.request}};
   wire::BreakT message;
@@ -34,7 +34,7 @@ void Interrupts::ask(const Asker& asker, Kernel& kernel, const wire::InterruptT&
   pending.deadline =
       loop_.after(std::chrono::milliseconds(request.timeout_ms), [this, id] { expired(id); });
   pending_.emplace(id, std::move(pending));
-  mail_.control(peer_of(kernel.id), RequestId{id}, message);
+  sender_.control(peer_of(kernel.id), RequestId{id}, message);
 }
 
 void Interrupts::reply(Kernel& kernel, RequestId break_id, const wire::BreakReplyT& reply) {
@@ -89,7 +89,7 @@ void Interrupts::kernel_died(Kernel& kernel) {
     } else if (it->second.killing) {
       it = finish(it, Outcome::killed);
     } else {
-      mail_.answer(it->second.asker, died(kernel));
+      sender_.answer(it->second.asker, died(kernel));
       it = pending_.erase(it);
     }
   }
@@ -117,12 +117,12 @@ void Interrupts::expired(std::uint64_t id) {
                    "it did not stop when it was interrupted, and was killed for that");
 }
 
-void Interrupts::answer(const Asker& asker, Outcome outcome, RequestKey key) {
+void Interrupts::answer(const RequestKey& asker, Outcome outcome, RequestKey key) {
   wire::InterruptedT message;
   message.outcome = outcome;
   message.request = key.id.value;
   message.host = key.host.value;
-  mail_.answer(asker, message);
+  sender_.answer(asker, message);
 }
 
 Interrupts::Iterator Interrupts::finish(Iterator pending, Outcome outcome) {

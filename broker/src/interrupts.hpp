@@ -8,7 +8,7 @@
 
 #include "kernel.hpp"
 #include "logger.hpp"
-#include "mail.hpp"
+#include "peer_sender.hpp"
 #include "supervisor.hpp"
 
 namespace oast::broker {
@@ -18,15 +18,15 @@ namespace oast::broker {
 /// number, so it cannot hit a later one.
 class Interrupts {
  public:
-  Interrupts(EventLoop& loop, KernelTable& kernels, Mail& mail, Supervisor& supervisor)
-      : loop_(loop), kernels_(kernels), mail_(mail), supervisor_(supervisor) {}
+  Interrupts(EventLoop& loop, KernelTable& kernels, PeerSender& sender, Supervisor& supervisor)
+      : loop_(loop), kernels_(kernels), sender_(sender), supervisor_(supervisor) {}
 
   /// Called with a request that was cancelled while it waited at the broker.
   void on_cancelled(std::function<void(Kernel&, RequestKey)> callback) {
     on_cancelled_ = std::move(callback);
   }
 
-  void ask(const Asker& asker, Kernel& kernel, const wire::InterruptT& request);
+  void ask(const RequestKey& asker, Kernel& kernel, const wire::InterruptT& request);
   /// The kernel's word on the Break with this id.
   void reply(Kernel& kernel, RequestId break_id, const wire::BreakReplyT& reply);
   /// A request of the kernel got its terminal reply.
@@ -35,7 +35,7 @@ class Interrupts {
 
  private:
   struct Pending {
-    Asker asker;
+    RequestKey asker;
     KernelId kernel;
     std::optional<RequestKey> target;  ///< nothing: whatever runs, until the kernel names it
     bool escalate = false;
@@ -46,7 +46,7 @@ class Interrupts {
   };
   using Iterator = std::map<std::uint64_t, Pending>::iterator;
 
-  void answer(const Asker& asker, wire::InterruptOutcome outcome, RequestKey key);
+  void answer(const RequestKey& asker, wire::InterruptOutcome outcome, RequestKey key);
   /// Answers if the kernel's word and the target's end are both there, which come on two sockets.
   Iterator settle(Iterator it);
   Iterator finish(Iterator pending, wire::InterruptOutcome outcome);
@@ -54,7 +54,7 @@ class Interrupts {
 
   EventLoop& loop_;
   KernelTable& kernels_;
-  Mail& mail_;
+  PeerSender& sender_;
   Supervisor& supervisor_;
   std::function<void(Kernel&, RequestKey)> on_cancelled_;
   std::uint64_t last_id_ = 0;

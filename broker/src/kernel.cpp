@@ -6,7 +6,7 @@
 #include <array>
 #include <cerrno>
 
-#include "token.hpp"
+#include "secrets.hpp"
 
 namespace oast::broker {
 

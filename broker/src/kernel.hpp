@@ -18,14 +18,6 @@
 
 namespace oast::broker {
 
-/// A control request that waits for something to happen.
-struct Asker {
-  PeerId host;
-  RequestId request;
-
-  bool operator==(const Asker&) const = default;
-};
-
 /// What is read of one process's stderr in one turn of the loop, which calls again.
 inline constexpr std::size_t kStderrTurn = std::size_t{64} * 1024;
 /// No pipe holds more; so much is read when the process has ended.
@@ -69,8 +61,8 @@ struct Kernel {
   EventLoop::Handle stderr_watch;
   StderrTail stderr_tail;
 
-  std::optional<Asker> starter;  ///< waits for registration
-  std::vector<Asker> stoppers;   ///< wait for its end
+  std::optional<RequestKey> starter;  ///< waits for registration
+  std::vector<RequestKey> stoppers;   ///< wait for its end
   EventLoop::Handle start_deadline;
   EventLoop::Handle stop_deadline;
   EventLoop::Handle lost_deadline;  ///< its connection broke

@@ -20,12 +20,12 @@
 #include <thread>
 #include <utility>
 
+#include "block_signals.hpp"
+#include "install_paths.hpp"
 #include "launch_protocol.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
 #include "oast/fd.hpp"
-#include "programs.hpp"
-#include "signals.hpp"
 
 namespace oast::broker {
 

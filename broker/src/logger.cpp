@@ -15,9 +15,9 @@
 #include <cerrno>
 #include <mutex>
 
+#include "block_signals.hpp"
 #include "oast/fd.hpp"
 #include "oast/wake_fd.hpp"
-#include "signals.hpp"
 
 namespace oast::broker {
 

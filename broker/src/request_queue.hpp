@@ -13,19 +13,6 @@
 
 namespace oast::broker {
 
-/// A request as the broker knows it: ids are unique per host only.
-struct RequestKey {
-  PeerId host;
-  RequestId id;
-  auto operator<=>(const RequestKey&) const = default;  // NOLINT(modernize-use-nullptr)
-};
-
-struct RequestKeyHash {
-  std::size_t operator()(const RequestKey& key) const noexcept {
-    return static_cast<std::size_t>(key.host.value * 0x9E3779B97F4A7C15U ^ key.id.value);
-  }
-};
-
 /// From acceptance to terminal reply. Every operation on one request takes constant time, however
 /// many wait. Invariants: every accepted request is in `open_` until `end`
 /// or `end_next` gives it back exactly once; at most `window` are dispatched; they are dispatched
@@ -91,7 +78,7 @@ class RequestQueue {
 
   const std::size_t window_;
   const std::size_t max_bytes_;
-  std::unordered_map<RequestKey, Open, RequestKeyHash> open_;
+  std::unordered_map<RequestKey, Open> open_;
   std::deque<Waiting> waiting_;
   std::uint64_t first_place_ = 0;  // of waiting_.front()
   std::size_t cancelled_ = 0;      // of waiting_

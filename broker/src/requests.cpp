@@ -75,21 +75,21 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
 
   Kernel* kernel = kernels_.find(KernelId{to.value});
   if (!key.id) {
-    mail_.fail(key, failure(FailureKind::invalid, "a request's id should not be 0"));
+    sender_.fail(key, failure(FailureKind::invalid, "a request's id should not be 0"));
   } else if (kernel == nullptr) {
-    mail_.fail(key, failure(FailureKind::not_found,
-                            "no kernel " + std::to_string(to.value) + " on this broker"));
+    sender_.fail(key, failure(FailureKind::not_found,
+                              "no kernel " + std::to_string(to.value) + " on this broker"));
   } else if (!kernel->alive()) {
-    mail_.fail(key, died(*kernel));
+    sender_.fail(key, died(*kernel));
   } else if (input) {
     if (kernel->queue.find(key) != nullptr)
-      mail_.data(to, host.id, std::move(packet));  // else the request ended meanwhile
+      sender_.data(to, host.id, std::move(packet));  // else the request ended meanwhile
   } else if (!kernel->registered()) {
-    mail_.fail(key, failure(FailureKind::overloaded, "kernel " + std::to_string(to.value) +
-                                                         " is still starting: try again"));
+    sender_.fail(key, failure(FailureKind::overloaded, "kernel " + std::to_string(to.value) +
+                                                           " is still starting: try again"));
   } else if (!kernel->serving()) {
-    mail_.fail(key, failure(FailureKind::kernel_died, "kernel " + std::to_string(to.value) +
-                                                          " is stopping and takes no requests"));
+    sender_.fail(key, failure(FailureKind::kernel_died, "kernel " + std::to_string(to.value) +
+                                                            " is stopping and takes no requests"));
   } else if (reply) {
     queue(*kernel, key, *reply, std::move(packet));
   } else {
@@ -115,7 +115,7 @@ void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
-    mail_.data(peer_of(kernel.id), key.host, std::move(packet));
+    sender_.data(peer_of(kernel.id), key.host, std::move(packet));
   } catch (const std::exception& error) {
     end_unsent(kernel, key, error);
   }
@@ -125,26 +125,26 @@ void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
 void Requests::end_unsent(Kernel& kernel, RequestKey key, const std::exception& error) {
   const auto open = kernel.queue.end(key);
   if (open && open->reply != wire::Reply::nothing)
-    mail_.fail(key, failure(FailureKind::overloaded,
-                            std::string("the broker could not pass it on: ") + error.what()));
+    sender_.fail(key, failure(FailureKind::overloaded,
+                              std::string("the broker could not pass it on: ") + error.what()));
 }
 
 void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel) {
   // A second terminal reply for an id that is open would be taken for the first one's; so the
   // complaint goes without an id.
   if (why == RequestQueue::Accepted::duplicate)
-    return mail_.fail({key.host, RequestId{}},
-                      failure(FailureKind::invalid, "request id " + std::to_string(key.id.value) +
-                                                        " is open already: choose another"));
-  mail_.fail(key, failure(FailureKind::overloaded,
-                          "kernel " + std::to_string(kernel.id.value) + " has " +
-                              std::to_string(kernel.queue.waiting_bytes()) +
-                              " bytes of requests waiting, and takes no more for now"));
+    return sender_.fail({key.host, RequestId{}},
+                        failure(FailureKind::invalid, "request id " + std::to_string(key.id.value) +
+                                                          " is open already: choose another"));
+  sender_.fail(key, failure(FailureKind::overloaded,
+                            "kernel " + std::to_string(kernel.id.value) + " has " +
+                                std::to_string(kernel.queue.waiting_bytes()) +
+                                " bytes of requests waiting, and takes no more for now"));
 }
 
 void Requests::dispatch(Kernel& kernel) {
   while (auto next = kernel.queue.dispatch()) try {
-      mail_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
+      sender_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
     } catch (const std::exception& error) {
       end_unsent(kernel, next->key, error);
     }
@@ -163,7 +163,7 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
     ask_for_input(kernel, key, std::move(packet));
   } else if (body == Body::Output) {
     // Also without an open request: what a request left running may write after its end.
-    if (kernel.hosts.contains(to)) mail_.data(to, peer_of(kernel.id), std::move(packet));
+    if (kernel.hosts.contains(to)) sender_.data(to, peer_of(kernel.id), std::move(packet));
   } else {
     return false;
   }
@@ -174,12 +174,12 @@ void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& pack
   // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
   // names the host: the kernel may have gone on to another's request.
   if (!kernel.hosts.contains(key.host))
-    return mail_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
+    return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
   if (kernel.queue.find(key) != nullptr)
-    return mail_.data(key.host, peer_of(kernel.id), std::move(packet));
+    return sender_.data(key.host, peer_of(kernel.id), std::move(packet));
   wire::InputReplyT reply;
   reply.eof = true;
-  mail_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
+  sender_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
 }
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
@@ -189,7 +189,7 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
   // It ends when its answer is under way: if that fails, `lost` still finds it.
   if (found->reply != wire::Reply::nothing)
-    mail_.data(key.host, peer_of(kernel.id), std::move(packet));
+    sender_.data(key.host, peer_of(kernel.id), std::move(packet));
   const auto open = kernel.queue.end(key);
   interrupts_.ended(kernel, key, *open, interrupted);
   dispatch(kernel);
@@ -198,12 +198,12 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
 void Requests::cancel(Kernel& kernel, RequestKey key) {
   const auto open = kernel.queue.end(key);
   if (open && open->reply != wire::Reply::nothing)
-    mail_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
+    sender_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
 }
 
 void Requests::lost(Kernel& kernel, RequestKey key, const Failure& why) {
   const auto open = kernel.queue.end(key);
-  if (open && open->reply != wire::Reply::nothing) mail_.fail(key, why);
+  if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
   dispatch(kernel);
 }
 
@@ -223,7 +223,7 @@ bool Requests::end_some(Kernel& kernel, Ending& ending) {
     const auto& [key, open] = *next;
     if (open.reply == wire::Reply::nothing) continue;
     const auto& like = ending.told++ < kFullTails ? ending.full : ending.brief;
-    mail_.data(key.host, PeerId{}, with_id(like, key.id));
+    sender_.data(key.host, PeerId{}, with_id(like, key.id));
   }
   return false;
 }
@@ -254,7 +254,7 @@ void Requests::host_left(PeerId host) {
     if (kernel.hosts.erase(host) == 0) return;
     kernel.queue.host_left(host);
     left_.push_back(kernel.id);
-    mail_.data(peer_of(kernel.id), PeerId{}, host_left_message(host));
+    sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(host));
   });
 }
 

@@ -7,7 +7,7 @@
 #include "events.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
-#include "mail.hpp"
+#include "peer_sender.hpp"
 #include "peers.hpp"
 #include "supervisor.hpp"
 
@@ -17,8 +17,8 @@ namespace oast::broker {
 /// have passed wire::verify.
 class Requests {
  public:
-  Requests(KernelTable& kernels, Mail& mail, Events& events, Interrupts& interrupts)
-      : kernels_(kernels), mail_(mail), events_(events), interrupts_(interrupts) {}
+  Requests(KernelTable& kernels, PeerSender& sender, Events& events, Interrupts& interrupts)
+      : kernels_(kernels), sender_(sender), events_(events), interrupts_(interrupts) {}
 
   /// False when the body is none that a host may send on data.
   bool from_host(const Peer& host, PeerId to, wire::Packet&& packet);
@@ -62,7 +62,7 @@ class Requests {
   std::deque<KernelId> left_;  // kernels with requests of hosts that left
   bool end_some_of_left();
   KernelTable& kernels_;
-  Mail& mail_;
+  PeerSender& sender_;
   Events& events_;
   Interrupts& interrupts_;
 };

@@ -4,7 +4,7 @@
 #include <utility>
 
 #include "oast/frames.hpp"
-#include "token.hpp"
+#include "secrets.hpp"
 
 namespace oast::broker {
 
@@ -67,8 +67,8 @@ RouterSocket::Received RouterSocket::receive(Incoming& into) {
 }
 
 bool RouterSocket::send(const RoutingId& to, PeerId from, wire::Packet&& packet,
-                        std::uint64_t sequence) {
-  return begin(socket_, to) && wire::send(socket_, from, packet, sequence);
+                        const wire::Route& route) {
+  return begin(socket_, to) && wire::send(socket_, from, packet, route);
 }
 
 EventsSocket::EventsSocket(zmq::context_t& context, Admits admits)

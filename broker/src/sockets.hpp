@@ -10,6 +10,7 @@
 #include <zmq.hpp>
 
 #include "oast/codec.hpp"
+#include "oast/frames.hpp"
 #include "oast/ids.hpp"
 
 namespace oast::broker {
@@ -41,8 +42,8 @@ class RouterSocket {
   /// Takes one message. `malformed`: its frames made no message and were dropped; only `from` is
   /// set.
   Received receive(Incoming& into);
-  /// Sends `packet`, emptying it, with its number if it has one. False when the connection is gone.
-  bool send(const RoutingId& to, PeerId from, wire::Packet&& packet, std::uint64_t sequence = 0);
+  /// Sends `packet`, emptying it. False when the connection is gone.
+  bool send(const RoutingId& to, PeerId from, wire::Packet&& packet, const wire::Route& route = {});
 
  private:
   zmq::socket_t socket_;

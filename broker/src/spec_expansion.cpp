@@ -9,8 +9,8 @@
 #include <sstream>
 #include <string_view>
 
+#include "install_paths.hpp"
 #include "oast/error.hpp"
-#include "programs.hpp"
 
 namespace oast::broker {
 

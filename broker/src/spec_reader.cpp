@@ -18,13 +18,14 @@ SpecReader::Recipe recipe(const KernelSpec& spec, const ExeChoice& choice, Launc
 }  // namespace
 
 SpecReader::SpecReader(EventLoop& loop, const std::vector<KernelSpec>& configured)
-    : book_(std::make_shared<const SpecBook>(configured)), worker_(loop) {}
+    : registry_(std::make_shared<const SpecRegistry>(configured)), worker_(loop) {}
 
 void SpecReader::read(const std::string& name, const ExeChoice& choice, const LaunchPlan& wanted,
                       const std::function<void(const Recipe&)>& done, const Failed& failed) {
-  if (const KernelSpec* spec = book_->configured(name)) return done(recipe(*spec, choice, wanted));
+  if (const KernelSpec* spec = registry_->configured(name))
+    return done(recipe(*spec, choice, wanted));
   run(
-      [book = book_, name, choice, wanted, done]() -> EventLoop::Callback {
+      [book = registry_, name, choice, wanted, done]() -> EventLoop::Callback {
         return [done, made = recipe(book->require(name), choice, wanted)] { done(made); };
       },
       failed);
@@ -32,7 +33,7 @@ void SpecReader::read(const std::string& name, const ExeChoice& choice, const La
 
 void SpecReader::list(const std::function<void(const wire::SpecsT&)>& done, const Failed& failed) {
   run(
-      [book = book_, done]() -> EventLoop::Callback {
+      [book = registry_, done]() -> EventLoop::Callback {
         const auto specs = std::make_shared<wire::SpecsT>();
         for (auto& info : book->list())
           specs->specs.push_back(std::make_unique<wire::SpecInfoT>(std::move(info)));

@@ -9,8 +9,8 @@
 
 #include "launcher.hpp"
 #include "oast/error.hpp"
-#include "spec_book.hpp"
 #include "spec_expansion.hpp"
+#include "spec_registry.hpp"
 #include "worker_thread.hpp"
 
 namespace oast::broker {
@@ -36,7 +36,7 @@ class SpecReader {
  private:
   void run(const WorkerThread::Work& read, const Failed& failed);
 
-  const std::shared_ptr<const SpecBook> book_;  // the thread's, too
+  const std::shared_ptr<const SpecRegistry> registry_;  // the thread's, too
   WorkerThread worker_;
 };
 

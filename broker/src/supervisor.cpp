@@ -10,8 +10,8 @@
 
 #include "attempt.hpp"
 #include "descriptors.hpp"
+#include "secrets.hpp"
 #include "start_request.hpp"
-#include "token.hpp"
 
 namespace oast::broker {
 
@@ -35,12 +35,12 @@ std::string signal_name(int signal) {
 
 }  // namespace
 
-Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, Mail& mail,
-                       Events& events, Logger log)
+Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels,
+                       PeerSender& sender, Events& events, Logger log)
     : loop_(loop),
       options_(options),
       kernels_(kernels),
-      mail_(mail),
+      sender_(sender),
       events_(events),
       log_(std::move(log)),
       specs_(loop, options.specs) {}
@@ -59,7 +59,7 @@ std::string Supervisor::details(const Kernel& kernel) const {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void Supervisor::start(const Asker& asker, KernelId id, const wire::StartT& request) {
+void Supervisor::start(const RequestKey& asker, KernelId id, const wire::StartT& request) {
   if (all_stopped_) throw Error(FailureKind::disconnected, "the broker is ending");
   // Reading specs takes descriptors, too.
   int promised = 0;
@@ -125,16 +125,16 @@ void Supervisor::spec_read(KernelId id, const SpecReader::Recipe& recipe, bool t
 void Supervisor::spec_failed(KernelId id, const Failure& why) {
   const Kernel* kernel = kernels_.find(id);
   if (kernel == nullptr || kernel->death) return;
-  if (kernel->starter) mail_.control(kernel->starter->host, kernel->starter->request, why);
+  if (kernel->starter) sender_.control(kernel->starter->host, kernel->starter->id, why);
   kernels_.remove(id);
 }
 
-void Supervisor::list_specs(const Asker& asker) {
-  specs_.list([this, asker](const wire::SpecsT& specs) { mail_.answer(asker, specs); },
-              [this, asker](const Failure& why) { mail_.control(asker.host, asker.request, why); });
+void Supervisor::list_specs(const RequestKey& asker) {
+  specs_.list([this, asker](const wire::SpecsT& specs) { sender_.answer(asker, specs); },
+              [this, asker](const Failure& why) { sender_.control(asker.host, asker.id, why); });
 }
 
-bool Supervisor::take_back(const Asker& starter) {
+bool Supervisor::take_back(const RequestKey& starter) {
   bool found = false;
   kernels_.each([&](Kernel& kernel) {
     if (kernel.starter != starter) return;
@@ -179,7 +179,7 @@ void Supervisor::fail_launch(Kernel& kernel, const Failure& failure) {
   kernel.death = Death{.cause = DeathCause::spawn_failed, .explanation = failure.message};
   if (kernel.starter)
     attempt(log_, [&] {
-      mail_.control(kernel.starter->host, kernel.starter->request, failure);
+      sender_.control(kernel.starter->host, kernel.starter->id, failure);
       kernel.starter.reset();
     });
   ended(kernel);
@@ -206,7 +206,7 @@ void Supervisor::registered(Kernel& kernel) {
   if (!kernel.starter) return;
   wire::KernelT answer;
   answer.info = std::make_unique<wire::KernelInfoT>(describe(kernel, loop_.now()));
-  mail_.answer(*kernel.starter, answer);
+  sender_.answer(*kernel.starter, answer);
   kernel.starter.reset();
 }
 
@@ -219,7 +219,7 @@ void Supervisor::stop(Kernel& kernel, Deadlines deadlines, DeathCause cause, std
     kernel.state = KernelState::stopping;
     log_->info("OB103 kernel {} ({}) asked to end: {}", kernel.id.value, kernel.name,
                kernel.intent->second);
-    mail_.control(peer_of(kernel.id), RequestId{}, wire::ShutdownT{});
+    sender_.control(peer_of(kernel.id), RequestId{}, wire::ShutdownT{});
     events_.changed(kernel);
   }
   // A later stop may hasten the ladder, never delay it.
@@ -268,7 +268,7 @@ void Supervisor::signal(Kernel& kernel, int signal) {
   kernel.process->signal_kernel(signal);
 }
 
-void Supervisor::answer_when_dead(Kernel& kernel, const Asker& asker) {
+void Supervisor::answer_when_dead(Kernel& kernel, const RequestKey& asker) {
   kernel.stoppers.push_back(asker);
   if (!kernel.alive()) bury(kernel);
 }
@@ -337,7 +337,7 @@ void Supervisor::exited(Kernel& kernel) {
 void Supervisor::probe_exited() {
   for (const KernelId id : exited_) {
     Kernel* kernel = kernels_.find(id);
-    if (kernel == nullptr || kernel->data_closed || mail_.probe_data(peer_of(id))) continue;
+    if (kernel == nullptr || kernel->data_closed || sender_.probe_data(peer_of(id))) continue;
     kernel->data_closed = true;
     // Others may flood the socket so that it never runs dry.
     kernel->last_data_deadline = loop_.after(kFloodedData, [this, kernel] { ended(*kernel); });
@@ -396,13 +396,13 @@ void Supervisor::bury(Kernel& kernel) {
   if (kernel.starter) {
     Failure why = died(kernel);
     if (why.death.cause == DeathCause::never_registered) why.kind = FailureKind::timeout;
-    mail_.control(kernel.starter->host, kernel.starter->request, why);
+    sender_.control(kernel.starter->host, kernel.starter->id, why);
     kernel.starter.reset();
   }
   wire::StoppedT stopped;
   stopped.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
   for (const auto& asker : std::exchange(kernel.stoppers, {}))
-    attempt(log_, [&] { mail_.answer(asker, stopped); });
+    attempt(log_, [&] { sender_.answer(asker, stopped); });
 }
 
 }  // namespace oast::broker

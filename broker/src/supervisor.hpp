@@ -9,14 +9,14 @@
 #include "events.hpp"
 #include "kernel.hpp"
 #include "logger.hpp"
-#include "mail.hpp"
+#include "peer_sender.hpp"
 #include "spec_reader.hpp"
 
 namespace oast::broker {
 
 class Supervisor {
  public:
-  Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, Mail& mail,
+  Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, PeerSender& sender,
              Events& events, Logger log);
 
   /// Where kernels are to dial.
@@ -35,9 +35,9 @@ class Supervisor {
   }
 
   /// Answers `asker` when the kernel has registered, or why it did not.
-  void start(const Asker& asker, KernelId id, const wire::StartT& request);
+  void start(const RequestKey& asker, KernelId id, const wire::StartT& request);
   /// Ends the kernel that this Start is about to make; false when it has registered or died.
-  bool take_back(const Asker& starter);
+  bool take_back(const RequestKey& starter);
   /// The kernel is on control; its state stays `starting` until it joined data.
   void hello(Kernel& kernel, int pid);
   void registered(Kernel& kernel);
@@ -51,7 +51,7 @@ class Supervisor {
   /// SIGKILL to the whole tree.
   void kill(Kernel& kernel, DeathCause cause, std::string why);
   void signal(Kernel& kernel, int signal);
-  void answer_when_dead(Kernel& kernel, const Asker& asker);
+  void answer_when_dead(Kernel& kernel, const RequestKey& asker);
   /// Ends what belongs to a host that left.
   void owner_left(PeerId owner);
 
@@ -64,7 +64,7 @@ class Supervisor {
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
 
-  void list_specs(const Asker& asker);
+  void list_specs(const RequestKey& asker);
 
  private:
   void read_spec(KernelId id, const wire::StartT& request);
@@ -89,7 +89,7 @@ class Supervisor {
   EventLoop& loop_;
   const Options& options_;
   KernelTable& kernels_;
-  Mail& mail_;
+  PeerSender& sender_;
   Events& events_;
   Logger log_;
   std::unique_ptr<Launcher> launcher_ = make_local_launcher();

@@ -8,7 +8,7 @@
 #include <thread>
 #include <utility>
 
-#include "signals.hpp"
+#include "block_signals.hpp"
 
 namespace oast::broker {
 

@@ -43,14 +43,14 @@ std::optional<std::chrono::milliseconds> timeout_from_c(int timeout_ms) {
   return std::chrono::milliseconds(timeout_ms);
 }
 
-std::uint64_t Tags::add(Asker asker) {
+std::uint64_t Tags::add(RequestKey key) {
   const std::lock_guard lock(mutex_);
-  known_.push_back(asker);
+  known_.push_back(key);
   if (known_.size() > kMostKnown) known_.pop_front();
   return ++last_;
 }
 
-std::optional<Asker> Tags::find(std::uint64_t tag) const {
+std::optional<RequestKey> Tags::find(std::uint64_t tag) const {
   const std::lock_guard lock(mutex_);
   if (tag > last_ || tag + known_.size() <= last_) return std::nullopt;
   return known_[known_.size() - 1 - (last_ - tag)];

@@ -41,13 +41,13 @@ class Tags {
  public:
   static constexpr std::size_t kMostKnown = 65536;
 
-  std::uint64_t add(Asker asker);
+  std::uint64_t add(RequestKey key);
   /// Nothing for 0 and for what is unknown by now.
-  std::optional<Asker> find(std::uint64_t tag) const;
+  std::optional<RequestKey> find(std::uint64_t tag) const;
 
  private:
   mutable std::mutex mutex_;
-  std::deque<Asker> known_;  // the last ones, at most kMostKnown
+  std::deque<RequestKey> known_;  // the last ones, at most kMostKnown
   std::uint64_t last_ = 0;
 };
 

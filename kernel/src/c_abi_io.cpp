@@ -3,16 +3,16 @@
 #include <utility>
 
 #include "c_abi.hpp"
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
 namespace {
 
 /// Whose output `tag` is.
-Asker owner_of(oast_kernel& kernel, std::uint64_t tag) {
-  const auto asker = kernel.tags.find(tag);
-  return asker ? *asker : kernel.process.shared().outputs.owner();
+RequestKey owner_of(oast_kernel& kernel, std::uint64_t tag) {
+  const auto key = kernel.tags.find(tag);
+  return key ? *key : kernel.process.shared().outputs.owner();
 }
 
 Display::Part part_from_c(const oast_mime_part& part) {

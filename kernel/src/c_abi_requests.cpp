@@ -4,7 +4,7 @@
 
 #include "c_abi.hpp"
 #include "replies.hpp"
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -71,7 +71,7 @@ void end(oast_request& r, wire::Packet reply) {
 }
 
 void end_failed(oast_request& r, Failure failure) {
-  const RequestId id = r.request.asker().request;
+  const RequestId id = r.request.key().id;
   end(r, failure_packet(id, std::move(failure)));
 }
 
@@ -81,7 +81,7 @@ oast_status answer(oast_request* r, const Make& make) noexcept {
   return guarded([&] {
     if (r == nullptr || !r->open) return failed(OAST_INVALID, "the request is answered already");
     try {
-      end(*r, make(r->request.asker().request));
+      end(*r, make(r->request.key().id));
     } catch (const Error& error) {
       if (!r->open) throw;
       end_failed(*r, error.failure());
@@ -103,7 +103,7 @@ void hand_out(oast_request& r, Request request) {
   r.request = std::move(request);
   r.open = true;
   r.view = {};
-  r.view.tag = r.kernel->tags.add(r.request.asker());
+  r.view.tag = r.kernel->tags.add(r.request.key());
   const wire::Message& message = r.request.message.packet.root();
   if (const auto* eval = message.body_as_Eval())
     read_eval(r, *eval);

@@ -33,11 +33,11 @@ ChannelId ChannelTable::make(std::size_t capacity) {
   return id;
 }
 
-void ChannelTable::put(ChannelId id, Asker asker, Value value, Done done) {
+void ChannelTable::put(ChannelId id, RequestKey key, Value value, Done done) {
   Completions completed;
   {
     const std::lock_guard lock(mutex_);
-    put_locked(id, {asker, std::move(value), std::move(done)}, completed);
+    put_locked(id, {key, std::move(value), std::move(done)}, completed);
   }
   finish(std::move(completed));
 }
@@ -86,11 +86,11 @@ void ChannelTable::put_back(ChannelId id, Value value, Done done) {
   finish(std::move(completed));
 }
 
-void ChannelTable::take(ChannelId id, Asker asker, Done done) {
+void ChannelTable::take(ChannelId id, RequestKey key, Done done) {
   Completions completed;
   {
     const std::lock_guard lock(mutex_);
-    take_locked(id, {asker, {}, std::move(done)}, completed);
+    take_locked(id, {key, {}, std::move(done)}, completed);
   }
   finish(std::move(completed));
 }
@@ -144,11 +144,11 @@ ChannelTable::Outcome ChannelTable::close(ChannelId id) {
   return Value{};
 }
 
-bool ChannelTable::cancel(Asker asker) {
+bool ChannelTable::cancel(RequestKey key) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, channel] : channels_)
     for (auto* side : {&channel.putters, &channel.takers})
-      if (std::erase_if(*side, [&](const Parked& parked) { return parked.asker == asker; }) > 0)
+      if (std::erase_if(*side, [&](const Parked& parked) { return parked.key == key; }) > 0)
         return true;
   return false;
 }
@@ -157,7 +157,7 @@ void ChannelTable::cancel_all(PeerId host) {
   const std::lock_guard lock(mutex_);
   for (auto& [id, channel] : channels_)
     for (auto* side : {&channel.putters, &channel.takers})
-      std::erase_if(*side, [&](const Parked& parked) { return parked.asker.host == host; });
+      std::erase_if(*side, [&](const Parked& parked) { return parked.key.host == host; });
 }
 
 bool ChannelTable::existed(ChannelId id) const {

@@ -10,7 +10,7 @@
 #include <variant>
 #include <vector>
 
-#include "asker.hpp"
+#include "oast/ids.hpp"
 #include "oast/value.hpp"
 
 namespace oast::kernel {
@@ -32,18 +32,18 @@ class ChannelTable {
   ChannelId make(std::size_t capacity);
 
   /// Done with nil when there was room.
-  void put(ChannelId id, Asker asker, Value value, Done done);
+  void put(ChannelId id, RequestKey key, Value value, Done done);
   /// The same with a value that a take got for nobody: it is the next, and there is always room.
   void put_back(ChannelId id, Value value, Done done);
   /// Done with the value.
-  void take(ChannelId id, Asker asker, Done done);
+  void take(ChannelId id, RequestKey key, Done done);
   /// Holds the channel a value? A failure when it is unknown.
   Outcome ready(ChannelId id) const;
   /// Nil, or a failure when it is unknown; fails parked puts, and takes that wait for nothing now.
   Outcome close(ChannelId id);
 
   /// Takes the parked operation out; false when there is none.
-  bool cancel(Asker asker);
+  bool cancel(RequestKey key);
   /// The same for all that the host has parked.
   void cancel_all(PeerId host);
   /// Was there ever a channel of that number?
@@ -51,7 +51,7 @@ class ChannelTable {
 
  private:
   struct Parked {
-    Asker asker;
+    RequestKey key;
     Value value;  // of a put
     Done done;
   };

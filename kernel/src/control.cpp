@@ -14,7 +14,7 @@
 #include <utility>
 
 #include "replies.hpp"
-#include "signals.hpp"
+#include "signal_handlers.hpp"
 #include "usage.hpp"
 
 namespace oast::kernel {
@@ -60,7 +60,7 @@ Control::Control(Shared& shared, zmq::socket_t socket, Watched watched,
       on_interrupt_(std::move(on_interrupt)),
       watched_(std::move(watched)),
       socket_(std::move(socket)),
-      courier_(*shared.data),
+      receiver_(*shared.data),
       quiet_ticks_(kQuietTicks) {
   const SignalsBlocked blocked;
   thread_ = std::thread([this] {
@@ -148,7 +148,7 @@ void Control::tick(Clock::time_point now) {
   begun_ = shared_.gate.begun();
   shared_.gate.repeat(now);
   const auto running = shared_.gate.running();
-  courier_.want(always_receive_ || (running && now - running->since >= kLongRun));
+  receiver_.want(always_receive_ || (running && now - running->since >= kLongRun));
   // Text gets the time from one tick to the next to grow, or to leave with the reply.
   if (std::exchange(text_waits_, shared_.outputs.pending())) shared_.outputs.flush();
 }
@@ -207,8 +207,8 @@ void Control::answer_ping(const wire::Ping& ping) {
   pong.sent_ns = ping.sent_ns();
   pong.usage = std::make_unique<wire::UsageT>();
   if (const auto running = shared_.gate.running()) {
-    pong.usage->request = running->asker.request.value;
-    pong.usage->host = running->asker.host.value;
+    pong.usage->request = running->key.id.value;
+    pong.usage->host = running->key.host.value;
     pong.usage->request_ms = milliseconds(Clock::now() - running->since);
   }
   pong.usage->queued = static_cast<std::uint32_t>(shared_.intake.size());
@@ -234,10 +234,10 @@ void Control::handle_break(RequestId id, const wire::Break& order) {
 
 Intake::Stopped Control::stop(const wire::Break& order) {
   if (order.request() == 0) return shared_.intake.stop(order.sequence());
-  const Asker asker{PeerId{order.host()}, RequestId{order.request()}};
-  if (shared_.channels.cancel(asker))
-    return {.state = wire::BreakState::cancelled, .sequence = 0, .cancelled = asker};
-  return shared_.intake.stop(asker);
+  const RequestKey key{PeerId{order.host()}, RequestId{order.request()}};
+  if (shared_.channels.cancel(key))
+    return {.state = wire::BreakState::cancelled, .sequence = 0, .cancelled = key};
+  return shared_.intake.stop(key);
 }
 
 void Control::handle_shutdown() {

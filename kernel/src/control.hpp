@@ -8,7 +8,7 @@
 #include <thread>
 #include <zmq.hpp>
 
-#include "courier.hpp"
+#include "background_receiver.hpp"
 #include "oast/fd.hpp"
 #include "oast/wake_fd.hpp"
 #include "shared.hpp"
@@ -79,7 +79,7 @@ class Control {
 
   // Touched by the thread only.
   zmq::socket_t socket_;
-  Courier courier_;
+  BackgroundReceiver receiver_;
   bool messages_wait_ = true;
   std::optional<Clock::time_point> ends_at_;  // the broker is gone
   Clock::time_point ticked_;

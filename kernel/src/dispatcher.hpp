@@ -17,11 +17,11 @@ class Dispatcher {
 
  private:
   void take_in(wire::Addressed&& received);
-  void input_reply(Asker asker, const wire::InputReply& reply);
-  void channel_put(Asker asker, wire::Packet&& packet);
-  void channel_take(Asker asker, const wire::ChannelTake& take);
+  void input_reply(RequestKey key, const wire::InputReply& reply);
+  void channel_put(RequestKey key, wire::Packet&& packet);
+  void channel_take(RequestKey key, const wire::ChannelTake& take);
   void host_left(PeerId host);
-  ChannelTable::Done reply_to(Asker asker);
+  ChannelTable::Done reply_to(RequestKey key);
 
   Shared& shared_;
 };

@@ -4,9 +4,9 @@
 
 namespace oast::kernel {
 
-void InputSlot::open(Asker asker) {
+void InputSlot::open(RequestKey key) {
   const std::lock_guard lock(mutex_);
-  waiting_ = asker;
+  waiting_ = key;
   line_.reset();
   answered_ = false;
 }
@@ -17,9 +17,9 @@ std::optional<std::string> InputSlot::close() {
   return std::exchange(line_, std::nullopt);
 }
 
-void InputSlot::answer(Asker asker, std::optional<std::string> line) {
+void InputSlot::answer(RequestKey key, std::optional<std::string> line) {
   const std::lock_guard lock(mutex_);
-  if (waiting_ != asker || answered_) return;
+  if (waiting_ != key || answered_) return;
   line_ = std::move(line);
   answered_ = true;
 }

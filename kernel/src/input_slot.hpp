@@ -6,7 +6,7 @@
 #include <optional>
 #include <string>
 
-#include "asker.hpp"
+#include "oast/ids.hpp"
 
 namespace oast::kernel {
 
@@ -16,12 +16,12 @@ namespace oast::kernel {
 class InputSlot {
  public:
   /// Waits for the host's answer from now on.
-  void open(Asker asker);
+  void open(RequestKey key);
   /// Whatever comes now is too late. The line, or nothing if none came or the input has ended.
   std::optional<std::string> close();
 
   /// Nothing is the end of input. Ignored unless it is the answer that is waited for.
-  void answer(Asker asker, std::optional<std::string> line);
+  void answer(RequestKey key, std::optional<std::string> line);
   /// Input of the host has ended.
   void end(PeerId host);
   /// Does not block.
@@ -29,7 +29,7 @@ class InputSlot {
 
  private:
   std::mutex mutex_;
-  std::optional<Asker> waiting_;
+  std::optional<RequestKey> waiting_;
   std::optional<std::string> line_;
   std::atomic<bool> answered_ = false;
 };

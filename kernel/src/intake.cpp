@@ -19,16 +19,16 @@ bool is_query(wire::Body body) { return body != wire::Body::Eval && body != wire
 }  // namespace
 
 Intake::Taken Intake::push(wire::Addressed&& message) {
-  const bool query = bell_ != nullptr && is_query(message.packet.root().body_type());
+  const bool query = wake_ != nullptr && is_query(message.packet.root().body_type());
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled_before(message.sequence)) return Taken::cancelled;
+    if (cancelled_before(message.route.sequence)) return Taken::cancelled;
     auto& queue = query ? queries_ : queue_;
     if (queue.size() >= kMostWaiting) return Taken::overloaded;
     queue.push({std::move(message)}, received_);
     note_waiting();
   }
-  if (query) bell_->ring();
+  if (query) wake_->notify_all();
   return Taken::queued;
 }
 
@@ -49,7 +49,7 @@ std::optional<Request> Intake::next() {
   std::optional<Request> request(queue_.pop());
   note_waiting();
   // Under the mutex: who looks for it finds it either in the queue or at the gate.
-  gate_.begin(request->sequence(), request->asker());
+  gate_.begin(request->sequence(), request->key());
   return request;
 }
 
@@ -100,11 +100,11 @@ Intake::Stopped Intake::stop(std::uint64_t sequence) {
   return {State::cancelled, sequence};
 }
 
-Intake::Stopped Intake::stop(Asker asker) {
+Intake::Stopped Intake::stop(RequestKey key) {
   using State = wire::BreakState;
   const std::lock_guard lock(mutex_);
-  if (const auto hit = gate_.interrupt(asker)) return {State::signalled, hit->sequence};
-  if (auto found = take_out(asker)) return *found;
+  if (const auto hit = gate_.interrupt(key)) return {State::signalled, hit->sequence};
+  if (auto found = take_out(key)) return *found;
   return {State::finished, 0};
 }
 
@@ -118,8 +118,8 @@ std::optional<Intake::Stopped> Intake::take_out(const Key& key) {
 
 void Intake::Waiting::push(Request&& request, std::uint64_t received) {
   if (request.sequence() == 0) {
-    const Asker asker = request.asker();
-    uncounted_.insert_or_assign({asker.host.value, asker.request.value}, first_ + places_.size());
+    const RequestKey key = request.key();
+    uncounted_.insert_or_assign({key.host.value, key.id.value}, first_ + places_.size());
   }
   places_.push_back({std::move(request), received});
   ++size_;
@@ -141,15 +141,15 @@ std::optional<Intake::Stopped> Intake::Waiting::take_out(std::uint64_t sequence)
   return take_out(*place);
 }
 
-std::optional<Intake::Stopped> Intake::Waiting::take_out(const Asker& asker) {
-  const auto found = uncounted_.find({asker.host.value, asker.request.value});
+std::optional<Intake::Stopped> Intake::Waiting::take_out(const RequestKey& key) {
+  const auto found = uncounted_.find({key.host.value, key.id.value});
   if (found == uncounted_.end()) return std::nullopt;
   return take_out(places_[found->second - first_]);
 }
 
 std::optional<Intake::Stopped> Intake::Waiting::take_out(Place& place) {
   const Stopped result{wire::BreakState::cancelled, place.request->sequence(),
-                       place.request->asker()};
+                       place.request->key()};
   note_gone(*place.request);
   place.request.reset();
   drop_gaps();
@@ -158,8 +158,8 @@ std::optional<Intake::Stopped> Intake::Waiting::take_out(Place& place) {
 
 void Intake::Waiting::note_gone(const Request& request) {
   --size_;
-  const Asker asker = request.asker();
-  if (request.sequence() == 0) uncounted_.erase({asker.host.value, asker.request.value});
+  const RequestKey key = request.key();
+  if (request.sequence() == 0) uncounted_.erase({key.host.value, key.id.value});
 }
 
 /// The first place is never one that was taken out.
@@ -177,7 +177,7 @@ void Intake::close() {
     note_waiting();
     gate_.interrupt_any();
   }
-  if (bell_ != nullptr) bell_->ring();
+  if (wake_ != nullptr) wake_->notify_all();
 }
 
 }  // namespace oast::kernel

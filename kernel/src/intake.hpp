@@ -10,11 +10,11 @@
 #include <unordered_set>
 #include <utility>
 
-#include "asker.hpp"
-#include "bell.hpp"
 #include "interrupt_gate.hpp"
 #include "oast/fd.hpp"
 #include "oast/frames.hpp"
+#include "oast/ids.hpp"
+#include "wait_queue.hpp"
 
 namespace oast::kernel {
 
@@ -22,8 +22,8 @@ namespace oast::kernel {
 struct Request {
   wire::Addressed message;
 
-  std::uint64_t sequence() const { return message.sequence; }
-  Asker asker() const { return {message.peer, RequestId{message.packet.root().id()}}; }
+  std::uint64_t sequence() const { return message.route.sequence; }
+  RequestKey key() const { return {message.peer, RequestId{message.packet.root().id()}}; }
 };
 
 /// The queue between the threads that receive and the engine's. It keeps the number of the last
@@ -35,9 +35,9 @@ class Intake {
  public:
   explicit Intake(InterruptGate& gate) : gate_(gate) {}
 
-  /// From now on Complete, Inspect and IsComplete are kept for `next_query`; `bell` rings when one
-  /// comes, and at the end. To be called before anything comes.
-  void separate_queries(Bell& bell) { bell_ = &bell; }
+  /// From now on Complete, Inspect and IsComplete are kept for `next_query`; `waiters` rings when
+  /// one comes, and at the end. To be called before anything comes.
+  void separate_queries(WaitQueue& waiters) { wake_ = &waiters; }
 
   /// What becomes of a message that came. Who gets anything but `queued` must answer it.
   enum class Taken : unsigned char { queued, cancelled, overloaded };
@@ -60,12 +60,12 @@ class Intake {
     wire::BreakState state = wire::BreakState::nothing;
     std::uint64_t sequence = 0;
     /// What was taken out of the queue; the caller must answer it.
-    std::optional<Asker> cancelled = std::nullopt;
+    std::optional<RequestKey> cancelled = std::nullopt;
   };
   /// Interrupts the request of that number, or cancels it, also one that has yet to come.
   Stopped stop(std::uint64_t sequence);
   /// The same for a request that came and is neither Eval nor Call.
-  Stopped stop(Asker asker);
+  Stopped stop(RequestKey key);
 
   /// Nothing begins any more, and what runs is interrupted.
   void close();
@@ -81,7 +81,7 @@ class Intake {
     void push(Request&& request, std::uint64_t received);
     Request pop();
     std::optional<Stopped> take_out(std::uint64_t sequence);
-    std::optional<Stopped> take_out(const Asker& asker);
+    std::optional<Stopped> take_out(const RequestKey& key);
 
    private:
     struct Place {
@@ -95,7 +95,7 @@ class Intake {
     std::deque<Place> places_;
     std::uint64_t first_ = 0;  // the number of places_.front()
     std::size_t size_ = 0;
-    std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> uncounted_;  // asker: number
+    std::map<std::pair<std::uint64_t, std::uint64_t>, std::uint64_t> uncounted_;  // key: number
   };
   template <class Key>
   std::optional<Stopped> take_out(const Key& key);
@@ -106,7 +106,7 @@ class Intake {
   mutable std::mutex mutex_;
   Waiting queue_;
   Waiting queries_;                              // when they are kept separate
-  Bell* bell_ = nullptr;                         // then
+  WaitQueue* wake_ = nullptr;                    // then
   Fd fd_;                                        // once somebody asked for it
   std::uint64_t received_ = 0;                   // the number of the last
   std::unordered_set<std::uint64_t> cancelled_;  // of those to come

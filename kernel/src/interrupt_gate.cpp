@@ -19,9 +19,9 @@ constexpr auto kChildrenAgain = std::chrono::milliseconds(500);
 InterruptGate::InterruptGate(pthread_t engine, int signal, SignalChildren signal_children)
     : engine_(engine), signal_(signal), signal_children_(std::move(signal_children)) {}
 
-void InterruptGate::begin(std::uint64_t sequence, Asker asker) {
+void InterruptGate::begin(std::uint64_t sequence, RequestKey key) {
   const std::lock_guard lock(mutex_);
-  running_ = Running{sequence, asker, Clock::now()};
+  running_ = Running{sequence, key, Clock::now()};
   starts_.begin();
   ++begun_;
 }
@@ -62,8 +62,8 @@ std::optional<InterruptGate::Running> InterruptGate::interrupt(std::uint64_t seq
   return interrupt_if([&](const Running& running) { return running.sequence == sequence; });
 }
 
-std::optional<InterruptGate::Running> InterruptGate::interrupt(Asker asker) {
-  return interrupt_if([&](const Running& running) { return running.asker == asker; });
+std::optional<InterruptGate::Running> InterruptGate::interrupt(RequestKey key) {
+  return interrupt_if([&](const Running& running) { return running.key == key; });
 }
 
 void InterruptGate::repeat(Clock::time_point now) {

@@ -10,7 +10,7 @@
 #include <mutex>
 #include <optional>
 
-#include "asker.hpp"
+#include "oast/ids.hpp"
 #include "request_start.hpp"
 
 namespace oast::kernel {
@@ -25,7 +25,7 @@ class InterruptGate {
   using Clock = std::chrono::steady_clock;
   struct Running {
     std::uint64_t sequence = 0;  ///< counts Evals and Calls from 1; 0: neither
-    Asker asker;
+    RequestKey key;
     Clock::time_point since;
   };
 
@@ -36,14 +36,14 @@ class InterruptGate {
   using SignalChildren = std::function<void(const RequestStart&)>;
   InterruptGate(pthread_t engine, int signal, SignalChildren signal_children);
 
-  void begin(std::uint64_t sequence, Asker asker);
+  void begin(std::uint64_t sequence, RequestKey key);
   /// No signal of this request is delivered to the thread after this returns.
   void end();
 
   /// Makes what runs stop, if it is what is meant; returns what was signalled.
   std::optional<Running> interrupt_any();
   std::optional<Running> interrupt(std::uint64_t sequence);
-  std::optional<Running> interrupt(Asker asker);
+  std::optional<Running> interrupt(RequestKey key);
 
   /// To be called every few milliseconds while something runs: signals again when it is time.
   void repeat(Clock::time_point now);

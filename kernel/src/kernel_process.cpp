@@ -11,7 +11,7 @@
 
 #include "broker_process.hpp"
 #include "oast/dial.hpp"
-#include "signals.hpp"
+#include "signal_handlers.hpp"
 
 namespace oast::kernel {
 
@@ -44,7 +44,7 @@ KernelProcess::KernelProcess(Options options)
   else
     install_handlers(shared_.gate);
   keep_last_words(shared_.capture, nullptr);
-  if (options_.separate_queries) shared_.intake.separate_queries(shared_.bell);
+  if (options_.separate_queries) shared_.intake.separate_queries(shared_.waiters);
 }
 
 KernelProcess::~KernelProcess() {
@@ -77,7 +77,7 @@ void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
 std::optional<Request> KernelProcess::take() {
   auto request = shared_.intake.next();
   if (!request) return request;
-  shared_.outputs.begin(request->asker());
+  shared_.outputs.begin(request->key());
   control_->attend();
   return request;
 }
@@ -112,7 +112,7 @@ KernelProcess::Next KernelProcess::next_query(std::optional<std::chrono::millise
     if (shared_.intake.closed()) return {Why::ended};
     if (deadline && Clock::now() >= *deadline) return {Why::timeout};
     // As in `next`.
-    shared_.bell.wait([this] { return shared_.intake.query_waiting(); }, deadline);
+    shared_.waiters.wait([this] { return shared_.intake.query_waiting(); }, deadline);
   }
 }
 

@@ -3,11 +3,11 @@
 #include <algorithm>
 #include <utility>
 
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
-void OutputBuffer::begin(Asker owner) {
+void OutputBuffer::begin(RequestKey owner) {
   finish();
   owner_ = owner;
 }

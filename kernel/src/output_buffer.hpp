@@ -6,7 +6,7 @@
 #include <string>
 #include <string_view>
 
-#include "asker.hpp"
+#include "oast/ids.hpp"
 #include "oast/kernel/engine.hpp"
 
 namespace oast::kernel {
@@ -21,7 +21,7 @@ class OutputBuffer {
   static constexpr std::size_t kChunk = std::size_t{16} * 1024;
 
   struct Chunk {
-    Asker owner;
+    RequestKey owner;
     Stream stream;
     std::string_view text;
   };
@@ -30,7 +30,7 @@ class OutputBuffer {
   explicit OutputBuffer(Emit emit) : emit_(std::move(emit)) {}
 
   /// Text from now on belongs to `owner`; emits what is left of the one before.
-  void begin(Asker owner);
+  void begin(RequestKey owner);
   void append(Stream stream, std::string_view text);
   /// Emits all but the beginning of a character.
   void flush();
@@ -41,14 +41,14 @@ class OutputBuffer {
   bool empty() const { return !fresh_; }
   /// Is there a request that text could belong to?
   bool has_owner() const { return static_cast<bool>(owner_.host); }
-  Asker owner() const { return owner_; }
+  RequestKey owner() const { return owner_; }
 
  private:
   void emit(std::string_view text);
   void change_stream(Stream stream);
 
   const Emit emit_;
-  Asker owner_;
+  RequestKey owner_;
   Stream stream_ = Stream::out;
   std::string bytes_;               // of stream_
   bool fresh_ = false;              // bytes_ has some that flush has not seen

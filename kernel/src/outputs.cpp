@@ -28,7 +28,7 @@ Outputs::Outputs(Capture& capture, Send send)
       buffer_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }),
       earlier_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }) {}
 
-void Outputs::begin(Asker owner) {
+void Outputs::begin(RequestKey owner) {
   const std::lock_guard lock(mutex_);
   buffer_.begin(owner);
   note_pending();
@@ -41,7 +41,7 @@ void Outputs::text(Stream stream, std::string_view text) {
   note_pending();
 }
 
-void Outputs::text_of(Asker owner, Stream stream, std::string_view text) {
+void Outputs::text_of(RequestKey owner, Stream stream, std::string_view text) {
   const std::lock_guard lock(mutex_);
   drain();
   if (owner == buffer_.owner()) {
@@ -55,13 +55,15 @@ void Outputs::text_of(Asker owner, Stream stream, std::string_view text) {
   note_pending();
 }
 
-void Outputs::display(Asker owner, const Display& display) {
+void Outputs::display(RequestKey owner, const Display& display) {
   send_now(owner, wire::OutputKind::display, display, false);
 }
 
-void Outputs::clear(Asker owner, bool wait) { send_now(owner, wire::OutputKind::clear, {}, wait); }
+void Outputs::clear(RequestKey owner, bool wait) {
+  send_now(owner, wire::OutputKind::clear, {}, wait);
+}
 
-Asker Outputs::owner() {
+RequestKey Outputs::owner() {
   const std::lock_guard lock(mutex_);
   return buffer_.owner();
 }
@@ -120,13 +122,12 @@ void Outputs::emit(const OutputBuffer::Chunk& chunk) {
   auto& builder = writer_.builder();
   const auto kind = chunk.stream == Stream::out ? wire::OutputKind::out : wire::OutputKind::err;
   const auto text = builder.CreateString(chunk.text.data(), chunk.text.size());
-  auto packet =
-      writer_.finish(chunk.owner.request, wire::CreateOutput(builder, kind, ++number_, text));
+  auto packet = writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text), ++number_);
   packet.message = counted(std::move(packet.message));
   send_(chunk.owner.host, std::move(packet));
 }
 
-void Outputs::send_now(Asker owner, wire::OutputKind kind, const Display& display, bool wait) {
+void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& display, bool wait) {
   if (!owner.host) return;  // nobody has asked for anything yet
   const std::lock_guard lock(mutex_);
   drain();
@@ -143,8 +144,9 @@ void Outputs::send_now(Asker owner, wire::OutputKind kind, const Display& displa
   }
   const auto list = builder.CreateVector(parts);
   const auto id = writer_.string(display.id);
-  auto packet = writer_.finish(owner.request, wire::CreateOutput(builder, kind, number_ + 1, 0,
-                                                                 list, id, display.update, wait));
+  auto packet = writer_.finish(
+      owner.id, wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait),
+      number_ + 1);
   ++number_;
   packet.message = counted(std::move(packet.message));
   for (zmq::message_t& buffer : packet.buffers) buffer = counted(std::move(buffer));

@@ -10,9 +10,9 @@
 #include <variant>
 #include <vector>
 
-#include "asker.hpp"
 #include "capture.hpp"
 #include "oast/codec.hpp"
+#include "oast/ids.hpp"
 #include "output_buffer.hpp"
 #include "replies.hpp"
 
@@ -40,16 +40,16 @@ class Outputs {
   Outputs(Capture& capture, Send send);
 
   /// Text from now on belongs to `owner`.
-  void begin(Asker owner);
+  void begin(RequestKey owner);
   /// Text of the engine. What had been written to the descriptors before comes before it.
   void text(Stream stream, std::string_view text);
   /// The same, of the request of `owner`.
-  void text_of(Asker owner, Stream stream, std::string_view text);
+  void text_of(RequestKey owner, Stream stream, std::string_view text);
   /// Sends at once, after all text that came before. Throws Error(invalid) when it is too large.
-  void display(Asker owner, const Display& display);
-  void clear(Asker owner, bool wait);
+  void display(RequestKey owner, const Display& display);
+  void clear(RequestKey owner, bool wait);
   /// Whose text it is that nobody names. No host: there was no request yet.
-  Asker owner();
+  RequestKey owner();
   /// Takes in what was written to the descriptors.
   void pump();
   void flush();
@@ -70,7 +70,7 @@ class Outputs {
 
   void take_in(Stream stream, std::string_view text);
   void emit(const OutputBuffer::Chunk& chunk);
-  void send_now(Asker owner, wire::OutputKind kind, const Display& display, bool wait);
+  void send_now(RequestKey owner, wire::OutputKind kind, const Display& display, bool wait);
   void flush_locked();
   void note_pending();
   void drain();

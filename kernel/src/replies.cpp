@@ -2,14 +2,13 @@
 
 #include <utility>
 
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
 namespace {
 
 constexpr std::size_t kLongestText = std::size_t{64} * 1024;
-constexpr std::size_t kMostLines = 1000;
 
 }  // namespace
 
@@ -29,7 +28,6 @@ wire::Packet result_packet(wire::Writer& writer, RequestId id, const Value& valu
 wire::Packet failure_packet(RequestId id, Failure failure) {
   failure.message = to_utf8(failure.message, kLongestText);
   failure.type = to_utf8(failure.type, kLongestText);
-  if (failure.traceback.size() > kMostLines) failure.traceback.resize(kMostLines);
   for (std::string& line : failure.traceback) line = to_utf8(line, kLongestText);
   return wire::pack(id, failure);
 }

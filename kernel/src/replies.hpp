@@ -4,8 +4,8 @@
 #include <functional>
 #include <string>
 
-#include "asker.hpp"
 #include "oast/codec.hpp"
+#include "oast/ids.hpp"
 
 namespace oast::kernel {
 

@@ -6,9 +6,9 @@
 #include <exception>
 #include <utility>
 
-#include "answerer.hpp"
+#include "engine_adapter.hpp"
 #include "kernel_process.hpp"
-#include "signals.hpp"
+#include "signal_handlers.hpp"
 
 namespace oast::kernel {
 
@@ -33,8 +33,8 @@ int run_kernel(const std::function<std::unique_ptr<Engine>(Services&)>& make_eng
   const auto engine = make_engine(process.services());
   const Interruptible interruptible(*engine);
   process.connect(details, std::move(launcher));
-  Answerer answerer(*engine);
-  while (auto request = process.next()) process.answer(*request, answerer.answer(*request));
+  EngineAdapter adapter(*engine);
+  while (auto request = process.next()) process.answer(*request, adapter.answer(*request));
   return 0;
 } catch (const std::exception& error) {
   // Stderr is the raw one here: either not yet captured, or given back.

@@ -8,7 +8,7 @@
 #include <utility>
 
 #include "replies.hpp"
-#include "utf8.hpp"
+#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -45,7 +45,7 @@ void RuntimeServices::output(Stream stream, std::string_view text) {
   send_text(text, [&](std::string_view piece) { shared_.outputs.text(stream, piece); });
 }
 
-void RuntimeServices::output_of(Asker owner, Stream stream, std::string_view text) {
+void RuntimeServices::output_of(RequestKey owner, Stream stream, std::string_view text) {
   send_text(text, [&](std::string_view piece) { shared_.outputs.text_of(owner, stream, piece); });
 }
 
@@ -57,14 +57,14 @@ void RuntimeServices::flush() {
 void RuntimeServices::wait_for_room() {
   while (shared_.outputs.congested() && !stopped()) {
     const auto ready = [this] { return !shared_.outputs.congested() || stopped(); };
-    wait(ready, Bell::Clock::now() + kRoomAgain);
+    wait(ready, WaitQueue::Clock::now() + kRoomAgain);
   }
 }
 
 void RuntimeServices::wait(const std::function<bool()>& done,
-                           std::optional<Bell::Clock::time_point> deadline) {
+                           std::optional<WaitQueue::Clock::time_point> deadline) {
   if (std::this_thread::get_id() != engine_)
-    shared_.bell.wait(done, deadline);
+    shared_.waiters.wait(done, deadline);
   else if (shared_.data)
     shared_.data->wait(done, deadline);
 }
@@ -76,8 +76,8 @@ std::optional<std::string> RuntimeServices::input(std::string_view prompt, bool 
   wire::InputRequestT request;
   request.prompt = to_utf8(prompt, kLongestPrompt);
   request.password = password;
-  shared_.input.open(running->asker);
-  shared_.send(running->asker.host, wire::pack(running->asker.request, request));
+  shared_.input.open(running->key);
+  shared_.send(running->key.host, wire::pack(running->key.id, request));
   shared_.data->wait([this] { return shared_.input.answered() || stopped(); });
   const bool answered = shared_.input.answered();
   auto line = shared_.input.close();
@@ -88,7 +88,7 @@ std::optional<std::string> RuntimeServices::input(std::string_view prompt, bool 
 template <class Start>
 ChannelTable::Outcome RuntimeServices::operate(const Start& start) {
   // No host is peer 0, so the pair is the engine's own.
-  const Asker self{PeerId{}, RequestId{++operations_}};
+  const RequestKey self{PeerId{}, RequestId{++operations_}};
   const auto operation = std::make_shared<Operation>();
   start(self, [operation, &shared = shared_](ChannelTable::Outcome outcome) {
     operation->outcome = std::move(outcome);
@@ -106,14 +106,14 @@ ChannelTable::Outcome RuntimeServices::operate(const Start& start) {
 }
 
 void RuntimeServices::put(ChannelId channel, Value value) {
-  auto outcome = operate([&](Asker self, ChannelTable::Done done) {
+  auto outcome = operate([&](RequestKey self, ChannelTable::Done done) {
     shared_.channels.put(channel, self, std::move(value), std::move(done));
   });
   if (auto* failure = std::get_if<Failure>(&outcome)) raise(std::move(*failure));
 }
 
 std::optional<Value> RuntimeServices::take(ChannelId channel) {
-  auto outcome = operate([&](Asker self, ChannelTable::Done done) {
+  auto outcome = operate([&](RequestKey self, ChannelTable::Done done) {
     shared_.channels.take(channel, self, std::move(done));
   });
   auto* failure = std::get_if<Failure>(&outcome);

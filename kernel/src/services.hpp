@@ -24,7 +24,7 @@ class RuntimeServices final : public Services {
 
   void output(Stream stream, std::string_view text) override;
   /// The same, of the request of `owner`. Thread-safe.
-  void output_of(Asker owner, Stream stream, std::string_view text);
+  void output_of(RequestKey owner, Stream stream, std::string_view text);
   void flush() override;
   std::optional<std::string> input(std::string_view prompt, bool password) override;
   bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
@@ -48,7 +48,7 @@ class RuntimeServices final : public Services {
   void send_text(std::string_view text, const Send& send);
   /// Receives meanwhile on the engine's thread; on others somebody else does.
   void wait(const std::function<bool()>& done,
-            std::optional<Bell::Clock::time_point> deadline = std::nullopt);
+            std::optional<WaitQueue::Clock::time_point> deadline = std::nullopt);
   bool stopped() const noexcept { return interrupted() || shared_.intake.closed(); }
 
   Shared& shared_;

@@ -11,14 +11,14 @@ Shared::Shared(int signal)
       intake(gate),
       outputs(capture, [this](PeerId to, wire::Packet packet) { send(to, std::move(packet)); }) {}
 
-void Shared::reply(Asker to, ChannelTable::Outcome outcome) const {
+void Shared::reply(RequestKey to, ChannelTable::Outcome outcome) const {
   if (auto* failure = std::get_if<Failure>(&outcome)) return fail(to, std::move(*failure));
   wire::Writer writer;
-  send(to.host, result_packet(writer, to.request, std::get<Value>(outcome)));
+  send(to.host, result_packet(writer, to.id, std::get<Value>(outcome)));
 }
 
-void Shared::fail(Asker to, Failure failure) const {
-  send(to.host, failure_packet(to.request, std::move(failure)));
+void Shared::fail(RequestKey to, Failure failure) const {
+  send(to.host, failure_packet(to.id, std::move(failure)));
 }
 
 }  // namespace oast::kernel

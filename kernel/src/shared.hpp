@@ -5,7 +5,6 @@
 #include <string>
 #include <utility>
 
-#include "bell.hpp"
 #include "capture.hpp"
 #include "channel_table.hpp"
 #include "input_slot.hpp"
@@ -13,6 +12,7 @@
 #include "interrupt_gate.hpp"
 #include "oast/shared_socket.hpp"
 #include "outputs.hpp"
+#include "wait_queue.hpp"
 
 namespace oast::kernel {
 
@@ -22,12 +22,12 @@ struct Shared {
   explicit Shared(int signal);
 
   void send(PeerId to, wire::Packet packet) const { data->send(to, std::move(packet)); }
-  void reply(Asker to, ChannelTable::Outcome outcome) const;
-  void fail(Asker to, Failure failure) const;
+  void reply(RequestKey to, ChannelTable::Outcome outcome) const;
+  void fail(RequestKey to, Failure failure) const;
   /// Makes every thread that waits in the kernel look at its condition again.
   void notify() {
     if (data) data->notify();
-    bell.ring();
+    waiters.notify_all();
   }
 
   Capture capture;
@@ -35,7 +35,7 @@ struct Shared {
   Intake intake;
   ChannelTable channels;
   InputSlot input;
-  Bell bell;
+  WaitQueue waiters;
   Outputs outputs;
   /// Set before any other thread starts and before the first request; gone when all have ended.
   std::unique_ptr<wire::SharedSocket> data;

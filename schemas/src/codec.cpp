@@ -4,8 +4,8 @@
 #include <memory>
 #include <utility>
 
-#include "handover.hpp"
-#include "walk.hpp"
+#include "message_validator.hpp"
+#include "oast/thread_handover.hpp"
 
 namespace flatbuffers {
 
@@ -101,8 +101,9 @@ void Writer::clear() {
   tables_ = 0;
 }
 
-Packet Writer::finish(RequestId id, Body type, flatbuffers::Offset<void> body) {
-  builder_.Finish(CreateMessage(builder_, id.value, type, body), MessageIdentifier());
+Packet Writer::finish(RequestId id, Body type, flatbuffers::Offset<void> body,
+                      std::uint64_t number) {
+  builder_.Finish(CreateMessage(builder_, id.value, type, body, number), MessageIdentifier());
   reserve(0);
   if (builder_.GetSize() + buffer_bytes_ > limits_.total_bytes) {
     clear();
@@ -129,9 +130,14 @@ zmq::message_t Writer::take_message() {
   return message;
 }
 
-Packet pack(RequestId id, const oast::Failure& failure) {
+Packet pack(RequestId id, const oast::Failure& failure, std::uint64_t number) {
   Writer writer;
-  return writer.finish(id, write(writer.builder(), failure));
+  return writer.finish(id, write(writer.builder(), failure), number);
+}
+
+void set_number(Packet& packet, std::uint64_t number) {
+  auto* root = flatbuffers::GetMutableRoot<flatbuffers::Table>(packet.message.data());
+  root->SetField<std::uint64_t>(Message::VT_NUMBER, number, 0);
 }
 
 std::vector<Buffer> share(std::vector<zmq::message_t>&& buffers) {
@@ -183,7 +189,7 @@ std::string_view check(const Packet& packet, const Limits& limits) {
   const Message& root = packet.root();
   if (root.body() == nullptr || root.body_type() == Body::NONE) return "the message has no body";
   if (root.body_type() > Body::MAX) return kUnknownBody;
-  return Walk(packet).check(root);
+  return MessageValidator(packet).check(root);
 }
 
 }  // namespace

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstring>
 
-#include "cut.hpp"
+#include "utf8_truncate.hpp"
 
 namespace oast {
 

@@ -6,9 +6,9 @@
 #include <optional>
 #include <utility>
 
-#include "cut.hpp"
-#include "handover.hpp"
 #include "oast/codec.hpp"
+#include "oast/thread_handover.hpp"
+#include "utf8_truncate.hpp"
 
 namespace oast::wire {
 

@@ -42,12 +42,15 @@ mapfile -t broker < <(headers_of broker)
 mapfile -t kernel < <(headers_of kernel)
 mapfile -t host < <(headers_of bindings/cpp)
 mapfile -t schemas < <(headers_of schemas)
+mapfile -t transport < <(headers_of schemas/transport)
 
-must "not see" schemas "${broker[@]}" "${kernel[@]}" "${host[@]}"
+must "not see" schemas "${broker[@]}" "${kernel[@]}" "${host[@]}" "${transport[@]}"
+must "not see" transport "${broker[@]}" "${kernel[@]}" "${host[@]}"
 must "not see" broker "${kernel[@]}" "${host[@]}"
 must "not see" kernel "${broker[@]}" "${host[@]}"
 must "not see" lua "${broker[@]}" "${host[@]}"
-for target in broker kernel lua cpp; do must see "$target" "${schemas[@]}"; done
+for target in transport broker kernel lua cpp; do must see "$target" "${schemas[@]}"; done
+for target in broker kernel cpp; do must see "$target" "${transport[@]}"; done
 must see cpp "${broker[@]}" "oast/kernel/lua.hpp"
 must see c "${host[@]}" "${schemas[@]}"
 must "not see" c "${broker[@]}" "${kernel[@]}"

@@ -11,7 +11,7 @@
 #include "json_text.hpp"
 #include "table.hpp"
 #include "top_frame.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 #include "value_text.hpp"
 
 using namespace oast;

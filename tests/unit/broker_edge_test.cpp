@@ -206,14 +206,14 @@ TEST_CASE("P1: an answer of a kernel that the broker cannot read ends its reques
   auto& data = kernel.connection->data;
   const auto asked = next(data);
   CHECK(asked.peer == host.self);
-  CHECK(asked.sequence == 1);
+  CHECK(asked.route.sequence == 1);
   auto packet = of_later_version(wire::pack(RequestId{7}, wire::ResultT{}));
   REQUIRE(wire::send(data, host.self, packet));
   const auto answer = next(host.data);
   CHECK(answer.packet.root().id() == 7);
   CHECK(kind_of(answer) == oast::FailureKind::unimplemented);
   send(host.data, id, 8, wire::CallT{});
-  CHECK(next(data).sequence == 2);
+  CHECK(next(data).route.sequence == 2);
 }
 
 TEST_CASE("P5: a valid message with one byte changed is never the end of the broker") {

@@ -5,13 +5,13 @@
 #include <cstdlib>
 #include <string>
 
-#include "kernel_hub.hpp"
+#include "kernel_driver.hpp"
 
 namespace oast::test {
 
 namespace {
 
-using Hub = KernelHub;
+using Router = KernelDriver;
 
 /// Kernels started while this lives serve so.
 class How {
@@ -22,7 +22,7 @@ class How {
   How& operator=(const How&) = delete;
 };
 
-wire::OutputT next_output(Hub& hub, RequestId id) {
+wire::OutputT next_output(Router& hub, RequestId id) {
   const auto message = hub.next(id);
   wire::OutputT output;
   const auto* body = message.packet.root().body_as_Output();
@@ -34,7 +34,7 @@ wire::OutputT next_output(Hub& hub, RequestId id) {
 }  // namespace
 
 TEST_CASE("a kernel in C evaluates, fails and knows who it is") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   CHECK(hub.run("upper abc").value() == Value("ABC"));
   const Failure failure = hub.run("nonsense").failure();
   CHECK(failure.kind == FailureKind::remote_exception);
@@ -46,7 +46,7 @@ TEST_CASE("a kernel in C evaluates, fails and knows who it is") {
 }
 
 TEST_CASE("arguments and values of every kind pass through a kernel in C") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const Value value =
       Value::List{Value{},
                   true,
@@ -67,7 +67,7 @@ TEST_CASE("arguments and values of every kind pass through a kernel in C") {
 }
 
 TEST_CASE("output of an earlier request comes under its id, and the rest stays where it was") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const auto kept = hub.eval("keep 0");
   CHECK(hub.await(kept).out.empty());
   const auto answer = hub.run("late words");
@@ -81,7 +81,7 @@ TEST_CASE("output of an earlier request comes under its id, and the rest stays w
 }
 
 TEST_CASE("displays have parts, names, updates and an end, in order with text") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const auto id = hub.eval("show what");
   CHECK(next_output(hub, id).text == "first ");
   auto shown = hub.next(id);
@@ -104,7 +104,7 @@ TEST_CASE("displays have parts, names, updates and an end, in order with text") 
 }
 
 TEST_CASE("a kernel in C asks its host for a line") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   for (const bool eof : {false, true}) {
     const auto id = hub.eval("ask name?");
     const auto asked = hub.next(id);
@@ -123,7 +123,7 @@ TEST_CASE("a kernel in C asks its host for a line") {
 }
 
 TEST_CASE("P10: an interrupt is the engine's own signal, once a callback, and hits nothing later") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   for (std::int64_t i = 1; i <= 3; ++i) {
     const auto id = hub.eval("spin on");
     CHECK(next_output(hub, id).text == "on");  // from now on it counts signals
@@ -133,7 +133,7 @@ TEST_CASE("P10: an interrupt is the engine's own signal, once a callback, and hi
     CHECK(failure.message == "by a signal");
     CHECK(hub.run("upper abc").value() == Value("ABC"));
     // The callback comes on a thread of the library's, which may be late, but once.
-    const auto end = Hub::deadline();
+    const auto end = Router::deadline();
     while (hub.run("counts").value() == Value(i - 1))
       REQUIRE(std::chrono::steady_clock::now() < end);
     CHECK(hub.run("counts").value() == Value(i));
@@ -145,16 +145,16 @@ TEST_CASE("P10: an interrupt is the engine's own signal, once a callback, and hi
 }
 
 TEST_CASE("lent memory comes back once when it has been sent") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   auto answer = hub.run("lend 1000000");
   CHECK(answer.value().as<Tensor>().data.size() == 1'000'000);
-  const auto end = Hub::deadline();
+  const auto end = Router::deadline();
   while (hub.run("returned").value() != Value(std::int64_t{1}))
     REQUIRE(std::chrono::steady_clock::now() < end);
 }
 
 TEST_CASE("a reply that is no value fails its request, and the kernel lives on") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const Failure failure = hub.run("broken").failure();
   CHECK(failure.kind == FailureKind::invalid);
   CHECK(failure.message.find("no value") != std::string::npos);
@@ -162,7 +162,7 @@ TEST_CASE("a reply that is no value fails its request, and the kernel lives on")
 }
 
 TEST_CASE("channels work from another thread of the kernel, while the engine waits and works") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   CHECK(hub.run("channel 1").value() == Value(std::int64_t{1}));
   CHECK(hub.run("channel 1").value() == Value(std::int64_t{2}));
   hub.run("thread 1");
@@ -188,7 +188,7 @@ TEST_CASE("channels work from another thread of the kernel, while the engine wai
 
 TEST_CASE("an event loop that owns the wait is woken by requests and by the end") {
   const How how("fd");
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   for (int i = 0; i < 50; ++i) CHECK(hub.run("upper abc").value() == Value("ABC"));
   const auto first = hub.eval("upper x");
   const auto second = hub.eval("print y");
@@ -200,7 +200,7 @@ TEST_CASE("an event loop that owns the wait is woken by requests and by the end"
 
 TEST_CASE("a second thread answers queries while the engine is busy") {
   const How how("queries");
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const auto spinning = hub.eval("spin");
   hub.until_running(spinning);
   wire::CompleteT complete;
@@ -223,7 +223,7 @@ TEST_CASE("a second thread answers queries while the engine is busy") {
 }
 
 TEST_CASE("another thread may end the process, and what it said before arrives") {
-  Hub hub(OAST_C_KERNEL);
+  Router hub(OAST_C_KERNEL);
   const auto id = hub.eval("exit");
   CHECK(hub.await(id).is_result());
   CHECK(next_output(hub, id).text == "bye");
@@ -233,10 +233,10 @@ TEST_CASE("another thread may end the process, and what it said before arrives")
 }
 
 TEST_CASE("a kernel in C that nobody gave launch details says so") {
-  Hub::Options options;
+  Router::Options options;
   options.welcome = false;
   options.launch = "hello\n";
-  Hub hub(OAST_C_KERNEL, options);
+  Router hub(OAST_C_KERNEL, options);
   CHECK(WEXITSTATUS(hub.wait_exit()) == 1);
   CHECK(hub.raw_stderr().find("launch details") != std::string::npos);
 }

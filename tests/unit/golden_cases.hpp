@@ -1,8 +1,6 @@
 // What the golden messages hold: the same list writes the files and says what they must decode to.
 #pragma once
 
-#include <bit>
-#include <cmath>
 #include <functional>
 #include <limits>
 #include <memory>
@@ -34,16 +32,6 @@ Golden object(std::string name, std::uint64_t id, Object body) {
     return pack(RequestId{id}, unpacked).message == pack(RequestId{id}, *shared).message;
   };
   return {std::move(name), [=] { return pack(RequestId{id}, *shared); }, matches};
-}
-
-/// A Result, or what else `same` takes for this value.
-inline Golden value(
-    const std::string& name, const Value& value,
-    const std::function<bool(const Value&, const Value&)>& same = std::equal_to<>{}) {
-  const auto matches = [=](wire::Packet& packet) {
-    return packet.root().body_as_Result() != nullptr && same(read_result(packet), value);
-  };
-  return {"value-" + name, [=] { return result(value); }, matches};
 }
 
 template <class Object>
@@ -244,12 +232,13 @@ inline std::vector<Golden> golden_work() {
   cases.push_back(object("failure", 12, golden_failure()));
   wire::OutputT output;
   output.kind = wire::OutputKind::err;
-  output.number = 9;
   output.text = "warning\r\n";
   cases.push_back(object("output", 12, output));
+  output.text.clear();
+  output.bytes = {0xFF, 0x00, 'a'};
+  cases.push_back(object("output-bytes", 12, output));
   wire::OutputT display;
   display.kind = wire::OutputKind::display;
-  display.number = 10;
   display.parts.push_back(std::make_unique<wire::MimePartT>());
   display.parts[0]->mime = "text/plain";
   display.parts[0]->text = "a plot";
@@ -259,7 +248,6 @@ inline std::vector<Golden> golden_work() {
   cases.push_back(object("output-update", 12, display));
   wire::OutputT clear;
   clear.kind = wire::OutputKind::clear;
-  clear.number = 11;
   clear.wait = true;
   cases.push_back(object("output-clear", 12, clear));
   wire::InputRequestT input;
@@ -270,6 +258,39 @@ inline std::vector<Golden> golden_work() {
   line.text = "Ann";
   line.eof = true;
   cases.push_back(object("input-reply", 12, line));
+  return cases;
+}
+
+inline std::vector<Golden> golden_log() {
+  std::vector<Golden> cases;
+  wire::AcknowledgeT acknowledge;
+  acknowledge.kernel = 7;
+  acknowledge.number = 41;
+  acknowledge.reader = 21;
+  cases.push_back(object("acknowledge", 0, acknowledge));
+  wire::ReadLogT read;
+  read.kernel = 7;
+  read.from = 3;
+  read.host = 9;
+  read.request = 12;
+  read.follow = true;
+  cases.push_back(object("read-log", 21, read));
+  wire::CloseLogT close;
+  close.reader = 21;
+  cases.push_back(object("close-log", 22, close));
+  wire::LogEndT end;
+  end.next = 42;
+  cases.push_back(object("log-end", 21, end));
+  wire::GapT gap;
+  gap.kernel = 7;
+  gap.first = 3;
+  gap.last = 17;
+  gap.bytes = 4096;
+  cases.push_back(object("gap", 21, gap));
+  wire::EndedT ended;
+  ended.death = std::make_unique<wire::DeathT>(golden_death());
+  ended.successor = 8;
+  cases.push_back(object("ended", 0, ended));
   return cases;
 }
 
@@ -327,59 +348,10 @@ inline std::vector<Golden> golden_channels() {
   return cases;
 }
 
-/// A string in a buffer, which our writer does with long ones only.
-inline Golden text_in_buffer() {
-  const auto write = [] {
-    auto packet = raw_result([](flatbuffers::FlatBufferBuilder& builder) {
-      wire::ValueBuilder value(builder);
-      value.add_kind(wire::ValueKind::string);
-      value.add_buffer(0);
-      return value.Finish();
-    });
-    packet.buffers.emplace_back("text", 4);
-    return packet;
-  };
-  const auto matches = [](wire::Packet& packet) { return read_result(packet) == Value("text"); };
-  return {"value-text-in-buffer", write, matches};
-}
-
-inline std::vector<Golden> golden_values() {
-  constexpr auto kSameBits = [](const Value& a, const Value& b) {
-    return std::bit_cast<std::uint64_t>(a.as<double>()) ==
-           std::bit_cast<std::uint64_t>(b.as<double>());
-  };
-  std::vector<Golden> cases;
-  const std::vector<std::string> names{
-      "nil",        "true",   "false",       "int64-min",    "int64-max",  "float64",
-      "empty-text", "text",   "few-bytes",   "many-bytes",   "empty-list", "list",
-      "empty-map",  "map",    "scalar",      "empty-tensor", "tensor",     "large-tensor",
-      "error",      "native", "large-native"};
-  const Value::List values = every_kind();
-  for (std::size_t i = 0; i < values.size(); ++i) cases.push_back(value(names.at(i), values[i]));
-  cases.push_back(value("nested-list", nested_list(62)));
-  cases.push_back(value("everything", every_kind()));
-  cases.push_back(value("packed-booleans", Value::List(16, true)));
-  cases.push_back(value("packed-integers", Value::List(16, std::int64_t{-7})));
-  cases.push_back(value("packed-floats-in-buffer", Value::List(512, 0.25)));
-  cases.push_back(value("minus-zero", -0.0, kSameBits));
-  cases.push_back(value("infinity", -INFINITY));
-  cases.push_back(value("nan", std::nan("1"), kSameBits));
-  Value::List tensors;
-  for (int dtype = 0; dtype < 14; ++dtype)
-    tensors.push_back(tensor(static_cast<DType>(dtype), {2}));
-  cases.push_back(value("tensors", tensors));
-  cases.push_back(text_in_buffer());
-  cases.push_back(value("native-with-buffers",
-                        Native{"pickle5",
-                               Buffer::copy_of("stream"),
-                               {Buffer::copy_of("few"), Buffer::copy_of(std::string(5000, 'b'))}}));
-  return cases;
-}
-
 inline std::vector<Golden> golden_cases() {
   std::vector<Golden> all;
   for (auto make : {golden_handshake, golden_kernels, golden_interrupts, golden_work,
-                    golden_frontend, golden_channels, golden_values}) {
+                    golden_frontend, golden_channels, golden_log}) {
     for (Golden& one : make()) all.push_back(std::move(one));
   }
   return all;

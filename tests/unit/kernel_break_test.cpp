@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "kernel_hub.hpp"
+#include "kernel_driver.hpp"
 #include "unreadable.hpp"
 
 namespace oast::test {
@@ -18,7 +18,7 @@ using State = wire::BreakState;
 }  // namespace
 
 TEST_CASE("P10: an interrupt ends whatever the engine does, and the next request is answered") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   hub.run("channel 1");
   hub.run("put 1 5");
   std::uint64_t sequence = 2;
@@ -39,7 +39,7 @@ TEST_CASE("P10: an interrupt ends whatever the engine does, and the next request
 }
 
 TEST_CASE("P10: the outcome is told: signalled, cancelled, finished, or nothing runs") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.interrupt(0).state == State::nothing);
   const auto first = hub.eval("spin");
   const auto second = hub.eval("echo second");
@@ -63,7 +63,7 @@ TEST_CASE("P10: the outcome is told: signalled, cancelled, finished, or nothing 
 }
 
 TEST_CASE("P10: requests that the kernel cannot read end, and shift no interrupt to another") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const RequestId later{1001};
   hub.send_packet(of_later_version(wire::pack(later, wire::EvalT{})));
   const auto unreadable = hub.send(unreadable_eval());
@@ -79,7 +79,7 @@ TEST_CASE("P10: requests that the kernel cannot read end, and shift no interrupt
 }
 
 TEST_CASE("P1: an answer to a request for input that the kernel cannot read is the end of input") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto reading = hub.eval("ask for ever");
   static_cast<void>(hub.next(reading));
   auto reply = wire::pack(reading, wire::InputReplyT{});
@@ -89,7 +89,7 @@ TEST_CASE("P1: an answer to a request for input that the kernel cannot read is t
 }
 
 TEST_CASE("P10: a parked channel operation and a queued completion can be ended") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   hub.run("channel 1");
   wire::ChannelTakeT take;
   take.channel = 1;
@@ -101,16 +101,16 @@ TEST_CASE("P10: a parked channel operation and a queued completion can be ended"
   }
   for (const auto id : {taken, completion}) {
     wire::BreakT order;
-    order.host = KernelHub::kHost.value + 1;
+    order.host = KernelDriver::kHost.value + 1;
     order.request = id.value;
     CHECK(hub.interrupt(order).state == State::finished);
-    order.host = KernelHub::kHost.value;
+    order.host = KernelDriver::kHost.value;
     CHECK(hub.interrupt(order).state == State::cancelled);
     CHECK(hub.await(id).failure().kind == FailureKind::interrupted);
     CHECK(hub.interrupt(order).state == State::finished);
   }
   wire::BreakT order;
-  order.host = KernelHub::kHost.value;
+  order.host = KernelDriver::kHost.value;
   order.request = busy.value;
   CHECK(hub.interrupt(order).state == State::signalled);
   CHECK(hub.await(busy).failure().kind == FailureKind::interrupted);
@@ -119,7 +119,7 @@ TEST_CASE("P10: a parked channel operation and a queued completion can be ended"
 }
 
 TEST_CASE("P10: a thousand interrupts of a loop, and the kernel answers after each") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   for (std::uint64_t sequence = 1; sequence < 2000; sequence += 2) {
     const auto id = hub.eval("spin");
     const auto state = hub.interrupt(sequence).state;
@@ -130,7 +130,7 @@ TEST_CASE("P10: a thousand interrupts of a loop, and the kernel answers after ea
 }
 
 TEST_CASE("P10: of ten thousand racing requests only those are interrupted that were meant") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   constexpr std::uint64_t kRequests = 10'000;
   constexpr std::uint64_t kBatch = 50;
   int interrupted = 0;

@@ -29,15 +29,15 @@ struct Fixture {
       log.push_back(name + " " + show(outcome));
     };
   }
-  Asker put(ChannelId id, const std::string& value) {
-    const Asker asker{PeerId{1}, RequestId{++asked}};
-    table.put(id, asker, value, logged("put " + value + ":"));
-    return asker;
+  RequestKey put(ChannelId id, const std::string& value) {
+    const RequestKey key{PeerId{1}, RequestId{++asked}};
+    table.put(id, key, value, logged("put " + value + ":"));
+    return key;
   }
-  Asker take(ChannelId id, const std::string& name) {
-    const Asker asker{PeerId{1}, RequestId{++asked}};
-    table.take(id, asker, logged(name + ":"));
-    return asker;
+  RequestKey take(ChannelId id, const std::string& name) {
+    const RequestKey key{PeerId{1}, RequestId{++asked}};
+    table.take(id, key, logged(name + ":"));
+    return key;
   }
   std::vector<std::string> logged_since() { return std::exchange(log, {}); }
 };

@@ -40,7 +40,7 @@ struct Gate : InterruptGate {
   std::atomic<int> children = 0;
 };
 
-const Asker kMe{PeerId{1}, RequestId{1}};
+const RequestKey kMe{PeerId{1}, RequestId{1}};
 
 }  // namespace
 
@@ -51,7 +51,7 @@ TEST_CASE("an interrupt hits what runs if that is what it means, and is over wit
   CHECK_FALSE(gate.interrupt(2).has_value());
   CHECK_FALSE(gate.interrupt({PeerId{2}, RequestId{1}}).has_value());
   CHECK_FALSE(gate.interrupted());
-  CHECK(gate.interrupt(1)->asker == kMe);
+  CHECK(gate.interrupt(1)->key == kMe);
   CHECK(gate.interrupted());
   gate.end();
   CHECK_FALSE(gate.interrupted());

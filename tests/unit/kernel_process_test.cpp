@@ -10,7 +10,7 @@
 #include <vector>
 
 #include "fifo.hpp"
-#include "kernel_hub.hpp"
+#include "kernel_driver.hpp"
 
 namespace oast::test {
 
@@ -62,7 +62,7 @@ wire::Packet put_into(RequestId id, std::uint64_t channel, const Value& value) {
 }  // namespace
 
 TEST_CASE("a kernel says who it is and with what token") {
-  KernelHub hub(kToy, {.token = "feedbeef"});
+  KernelDriver hub(kToy, {.token = "feedbeef"});
   CHECK(hub.hello().role == wire::Role::kernel);
   CHECK(hub.hello().token == "feedbeef");
   CHECK(hub.hello().name == "toy-7");
@@ -70,7 +70,7 @@ TEST_CASE("a kernel says who it is and with what token") {
 }
 
 TEST_CASE("evals and calls are answered, in order, with values, arguments and names") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.run("echo hello").value() == Value("hello"));
 
   wire::Writer writer;
@@ -94,14 +94,14 @@ TEST_CASE("evals and calls are answered, in order, with values, arguments and na
 }
 
 TEST_CASE("each kind of reply is one Result") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   for (const auto reply : {wire::Reply::done, wire::Reply::nothing})
-    CHECK(hub.await(hub.eval("echo x", KernelHub::kHost, reply)).value().is_nil());
+    CHECK(hub.await(hub.eval("echo x", KernelDriver::kHost, reply)).value().is_nil());
   CHECK(hub.run("echo last").value() == Value("last"));
 }
 
 TEST_CASE("what an engine throws is the Failure of its request, and the next one is answered") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto failure = hub.run("raise went wrong \xFF").failure();
   CHECK(failure.kind == FailureKind::remote_exception);
   CHECK(failure.message == "went wrong \xEF\xBF\xBD");
@@ -116,7 +116,7 @@ TEST_CASE("what an engine throws is the Failure of its request, and the next one
 }
 
 TEST_CASE("completions, inspections and completeness are answered by the engine") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   wire::CompleteT complete;
   complete.code = "pri";
   complete.cursor = 3;
@@ -135,12 +135,12 @@ TEST_CASE("completions, inspections and completeness are answered by the engine"
 }
 
 TEST_CASE("a body that no kernel knows what to do with is answered unimplemented") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.await(hub.send(wire::ListT{})).failure().kind == FailureKind::unimplemented);
 }
 
 TEST_CASE("P2: all output of a request comes before its reply, in order, with its number") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   auto answer = hub.run("print a\nraw b\nprint c\nsystem echo d; echo e >&2\neprint f\nprint g");
   CHECK(answer.out == "abcd\ng");
   CHECK(answer.err == "e\nf");
@@ -152,7 +152,7 @@ TEST_CASE("P2: all output of a request comes before its reply, in order, with it
 }
 
 TEST_CASE("P2: what was written to a descriptor just before the end comes before the reply") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   for (int i = 0; i < 500; ++i) {
     const auto text = std::to_string(i);
     auto answer = hub.run("raw " + text + "\neraw " + text);
@@ -162,7 +162,7 @@ TEST_CASE("P2: what was written to a descriptor just before the end comes before
 }
 
 TEST_CASE("P2: a flood from the engine, from C and from a child arrives complete") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.run("flood 20000000").out.size() == 20'000'000);
   const auto child = hub.run("system head -c 5000000 /dev/zero | tr '\\0' y");
   CHECK(child.out == std::string(5'000'000, 'y'));
@@ -182,12 +182,12 @@ TEST_CASE("P4: a flood that nobody reads is held back in the kernel, and nothing
   const auto size = std::to_string(kFlood);
   for (const std::string& code : {"flood " + size, "system head -c " + size + " /dev/zero"}) {
     CAPTURE(code);
-    KernelHub hub(kToy);
+    KernelDriver hub(kToy);
     const auto before = hub.ping().usage->rss_bytes;
     const auto id = hub.eval(code);
     // Control goes on, and shows that the work does not.
     wire::UsageT usage;
-    const auto end = KernelHub::deadline();
+    const auto end = KernelDriver::deadline();
     do {
       REQUIRE(std::chrono::steady_clock::now() < end);
       usage = *hub.ping().usage;
@@ -199,7 +199,7 @@ TEST_CASE("P4: a flood that nobody reads is held back in the kernel, and nothing
 }
 
 TEST_CASE("output streams while the code runs") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto id = hub.eval("print engine\nraw descriptor\nsystem echo child\nspin");
   std::string out;
   while (out != "enginedescriptorchild\n") {
@@ -211,7 +211,7 @@ TEST_CASE("output streams while the code runs") {
 }
 
 TEST_CASE("output that comes after the reply belongs to the request that left it running") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const Fifo words;  // they speak when they are told what, after the reply
   const auto thread = hub.eval("later " + words.path());
   CHECK(hub.await(thread).out.empty());
@@ -224,7 +224,7 @@ TEST_CASE("output that comes after the reply belongs to the request that left it
 }
 
 TEST_CASE("output is valid UTF-8 whatever is written, and characters written in pieces are whole") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.run("raw \xE2\x82\nraw \xAC").out == "\u20ac");
   CHECK(hub.run("print \xE2\x82\nprint \xAC").out == "\u20ac");
   CHECK(hub.run("raw a\xFF").out == "a\xEF\xBF\xBD");
@@ -232,12 +232,12 @@ TEST_CASE("output is valid UTF-8 whatever is written, and characters written in 
 }
 
 TEST_CASE("stdin of the code and of its children is empty") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.run("system wc -c").out == "0\n");
 }
 
 TEST_CASE("a child inherits no descriptor but the three, and no blocked or ignored signal") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.run("system exec ls /proc/self/fd").out == "0\n1\n2\n3\n");  // 3 is ls's own
   const auto status = hub.run("system exec grep -E 'Sig(Blk|Ign)' /proc/self/status").out;
   INFO(status);
@@ -249,7 +249,7 @@ TEST_CASE("a child inherits no descriptor but the three, and no blocked or ignor
 }
 
 TEST_CASE("code that asks for input gets the line of its host, or the end of input") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto id = hub.eval("print before\nask name?");
   CHECK(unpack<wire::OutputT>(hub.next(id).packet).text == "before");
   CHECK(unpack<wire::InputRequestT>(hub.next(id).packet).prompt == "name?");
@@ -269,7 +269,7 @@ TEST_CASE("code that asks for input gets the line of its host, or the end of inp
     eof.eof = true;
     if (host_leaves) {
       wire::HostLeftT left;
-      left.host = KernelHub::kHost.value;
+      left.host = KernelDriver::kHost.value;
       hub.send_as(RequestId{}, left, PeerId{});
     } else {
       hub.send_as(again, eof);
@@ -279,7 +279,7 @@ TEST_CASE("code that asks for input gets the line of its host, or the end of inp
 }
 
 TEST_CASE("a host's take waits at the kernel and keeps nothing else waiting") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto channel = hub.run("channel 1").value().as<std::uint64_t>();
   const auto taken = hub.send(take_from(channel));
   CHECK(hub.run("echo meanwhile").value() == Value("meanwhile"));
@@ -289,7 +289,7 @@ TEST_CASE("a host's take waits at the kernel and keeps nothing else waiting") {
 }
 
 TEST_CASE("channel operations go on while the engine works") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto channel = hub.run("channel 1").value().as<std::uint64_t>();
   const auto busy = hub.eval("spin");
   hub.until_running(busy);
@@ -308,7 +308,7 @@ TEST_CASE("channel operations go on while the engine works") {
 }
 
 TEST_CASE("the engine waits at channels for hosts, and hosts for the engine") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto channel = hub.run("channel 1").value().as<std::uint64_t>();
   const auto name = std::to_string(channel);
   const auto engine_takes = hub.eval("take " + name);
@@ -337,18 +337,18 @@ TEST_CASE("the engine waits at channels for hosts, and hosts for the engine") {
 
 TEST_CASE(
     "P6: heartbeats are answered while the engine is busy, and say with what and for how long") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   CHECK(hub.ping().usage->request == 0);
   CHECK(hub.ping().usage->rss_bytes > 1'000'000);
   const auto id = hub.eval("spin");
   hub.until_running(id);
   hub.eval("echo next");
-  const auto end = KernelHub::deadline();
+  const auto end = KernelDriver::deadline();
   for (;;) {
     const auto pong = hub.ping();
     if (pong.usage->queued == 1 && pong.usage->request_ms >= 100) {
       CHECK(pong.usage->request == id.value);
-      CHECK(pong.usage->host == KernelHub::kHost.value);
+      CHECK(pong.usage->host == KernelDriver::kHost.value);
       CHECK(pong.usage->cpu_seconds > 0.0);
       break;
     }
@@ -363,7 +363,7 @@ TEST_CASE(
     "a kernel ends with code 0 when it is told to, idle, busy, or waiting for whatever it likes") {
   for (const std::string code : {"", "spin", "sleep 600000", "read", "ask for ever", "take 1"}) {
     CAPTURE(code);
-    KernelHub hub(kToy);
+    KernelDriver hub(kToy);
     hub.run("channel 1");
     if (!code.empty()) hub.until_running(hub.eval(code));
     hub.shutdown();
@@ -375,7 +375,7 @@ TEST_CASE(
 }
 
 TEST_CASE("what runs at a shutdown still gets its terminal reply, and its output") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto id = hub.eval("print last words\nspin");
   hub.until_running(id);
   hub.shutdown();
@@ -386,7 +386,7 @@ TEST_CASE("what runs at a shutdown still gets its terminal reply, and its output
 }
 
 TEST_CASE("code may end the kernel with any exit code, and what it printed arrives") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto id = hub.eval("print " + std::string(100'000, 'p') + "\nraw end\nexit 3");
   const int status = hub.wait_exit();
   CHECK(WIFEXITED(status));
@@ -404,7 +404,7 @@ TEST_CASE("P9: a crash keeps its signal, its last words, and the output before i
   }
   for (const int signal : {SIGSEGV, SIGABRT}) {
     CAPTURE(signal);
-    KernelHub hub(kToy);
+    KernelDriver hub(kToy);
     const std::string end = signal == SIGSEGV ? "crash" : "abort assertion x failed";
     const auto id = hub.eval("print before\n" + end);
     const int status = hub.wait_exit();
@@ -418,7 +418,7 @@ TEST_CASE("P9: a crash keeps its signal, its last words, and the output before i
 TEST_CASE(
     "P9: the last words of an engine that crashes before it is registered are on the raw stderr") {
   ::setenv("OAST_TOY_ABORT", "no such module", 1);
-  KernelHub hub(kToy, {.welcome = false});
+  KernelDriver hub(kToy, {.welcome = false});
   ::unsetenv("OAST_TOY_ABORT");
   const int status = hub.wait_exit();
   CHECK(WIFSIGNALED(status));
@@ -427,48 +427,49 @@ TEST_CASE(
 }
 
 TEST_CASE("P9: text on stderr is on the raw stderr too, whoever wrote it") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto answer = hub.run("eprint from the engine;\nsystem echo from a child >&2");
   CHECK(answer.err == "from the engine;from a child\n");
   CHECK(hub.raw_stderr() == "from the engine;from a child\n");
 }
 
 TEST_CASE("a raw stderr that nobody reads holds nothing up") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   for (int i = 0; i < 100; ++i)
     CHECK(hub.run("eprint " + std::string(4000, 'e')).err.size() == 4000);
 }
 
 TEST_CASE(
     "P3: a kernel whose launcher is gone ends at once, with its children, also when it is busy") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   const auto id = hub.eval("system echo $$; exec sleep 1000");
   const auto child = static_cast<pid_t>(std::stol(unpack<wire::OutputT>(hub.next(id).packet).text));
   CHECK(lives(child));
   hub.close_stdin();
   hub.wait_exit();
-  const auto end = KernelHub::deadline();
+  const auto end = KernelDriver::deadline();
   while (lives(child)) REQUIRE(std::chrono::steady_clock::now() < end);
 }
 
 TEST_CASE("a kernel that cannot start says why and exits with code 1") {
   SUBCASE("stdin is empty") {
-    KernelHub hub(kToy, {.welcome = false, .launch = ""});
+    KernelDriver hub(kToy, {.welcome = false, .launch = ""});
     hub.close_stdin();
     CHECK(WEXITSTATUS(hub.wait_exit()) == 1);
     CHECK(hub.raw_stderr().find("stdin ended") != std::string::npos);
   }
   SUBCASE("nobody listens") {
-    KernelHub hub(kToy, {.welcome = false,
-                         .launch = R"({"protocol":1,"control":"ipc:///tmp/oast-nobody/c","data":)"
-                                   R"("ipc:///tmp/oast-nobody/d","kernel":7,"name":"x","spec":"x",)"
-                                   "\"token\":\"secret\"}\n"});
+    KernelDriver hub(kToy,
+                     {.welcome = false,
+                      .launch = R"({"protocol":1,"control":"ipc:///tmp/oast-nobody/c","data":)"
+                                R"("ipc:///tmp/oast-nobody/d","kernel":7,"name":"x","spec":"x",)"
+                                "\"token\":\"secret\"}\n"});
     CHECK(WEXITSTATUS(hub.wait_exit()) == 1);
     CHECK(hub.raw_stderr().find("oast-nobody") != std::string::npos);
     CHECK(hub.raw_stderr().find("secret") == std::string::npos);
   }
   SUBCASE("the broker refuses") {
-    KernelHub hub(kToy, {.welcome = false});
+    KernelDriver hub(kToy, {.welcome = false});
     hub.refuse(Failure{.kind = FailureKind::permission_denied, .message = "not the token"});
     CHECK(WEXITSTATUS(hub.wait_exit()) == 1);
     CHECK(hub.raw_stderr().find("not the token") != std::string::npos);
@@ -476,7 +477,7 @@ TEST_CASE("a kernel that cannot start says why and exits with code 1") {
 }
 
 TEST_CASE("garbage on either socket costs nothing but itself") {
-  KernelHub hub(kToy);
+  KernelDriver hub(kToy);
   hub.send_garbage();
   CHECK(hub.run("echo fine").value() == Value("fine"));
   CHECK(hub.ping().usage->request == 0);

@@ -178,15 +178,15 @@ TEST_CASE("A table that contains itself cannot be sent, one that is shared can")
 TEST_CASE("Deep nesting is refused before it is too deep for the wire") {
   Lua lua;
   lua.eval("function nest(n, inner) local t = inner for i = 1, n do t = {t} end return t end");
-  const Value deepest = lua.eval("nest(58, oast.null)");
+  const Value deepest = lua.eval("nest(61, oast.null)");
   oast::wire::Writer writer;
   const auto value = writer.value(deepest);
   const auto packet =
       writer.finish(oast::RequestId{1}, oast::wire::CreateResult(writer.builder(), value));
   CHECK_FALSE(oast::wire::verify(packet));
   CHECK(round_trip(lua, deepest) == deepest);
-  CHECK(lua.failure("nest(59, 1)").message.ends_with("nested deeper than 58 tables"));
-  CHECK(lua.failure("nest(100000, 1)").message.ends_with("nested deeper than 58 tables"));
+  CHECK(lua.failure("nest(62, 1)").message.ends_with("nested deeper than 61 tables"));
+  CHECK(lua.failure("nest(100000, 1)").message.ends_with("nested deeper than 61 tables"));
   Value deep = 1;
   for (int i = 0; i < 1000; ++i) deep = Value::List{std::move(deep)};
   CHECK(lua.failure("...", {deep}).message == "a value is nested deeper than 64 tables");

@@ -6,8 +6,8 @@
 
 #include "broker_fixture.hpp"
 #include "oast/error.hpp"
-#include "spec_book.hpp"
 #include "spec_expansion.hpp"
+#include "spec_registry.hpp"
 
 using namespace oast;
 using namespace oast::test;
@@ -46,7 +46,7 @@ struct Files {
   Variable specs{"OAST_SPECS",
                  (scratch.path() / "a").string() + ":" + (scratch.path() / "b").string()};
   Variable data{"XDG_DATA_HOME", (scratch.path() / "data").string()};
-  SpecBook book{{}};
+  SpecRegistry book{{}};
 };
 
 const wire::SpecInfoT& find(const std::vector<wire::SpecInfoT>& all, const std::string& name) {
@@ -107,7 +107,7 @@ TEST_CASE("Specs: later directories win, and what a broker was made with wins ov
   CHECK(files.book.require("toy").argv[0] == "/b");
   files.write("a", "lua", R"({"argv": ["/my-lua"]})");
   CHECK(files.book.require("lua").argv[0] == "/my-lua");
-  const SpecBook configured({with_argv({"/configured"})});
+  const SpecRegistry configured({with_argv({"/configured"})});
   CHECK(configured.require("toy").argv[0] == "/configured");
 }
 

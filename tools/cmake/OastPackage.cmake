@@ -30,4 +30,11 @@ install(FILES ${PROJECT_BINARY_DIR}/oast.pc DESTINATION ${CMAKE_INSTALL_LIBDIR}/
 # The Python package, beside that of the Python kernel, which finds it there: a kernel is a host too.
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/bindings/python/oast
   DESTINATION ${CMAKE_INSTALL_DATADIR}/oast/python
-  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE)
+  FILES_MATCHING PATTERN "*.py" PATTERN "py.typed" PATTERN "__pycache__" EXCLUDE PATTERN "_codec" EXCLUDE)
+# In the source tree both have a link to the codec, as which it would be installed; installed, each
+# has a copy.
+foreach(place oast/_codec oast_kernel/codec)
+  install(DIRECTORY ${PROJECT_SOURCE_DIR}/schemas/python/codec/
+    DESTINATION ${CMAKE_INSTALL_DATADIR}/oast/python/${place}
+    FILES_MATCHING PATTERN "*.py" PATTERN "__pycache__" EXCLUDE)
+endforeach()

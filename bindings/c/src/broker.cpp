@@ -1,7 +1,7 @@
 #include <cstdint>
 #include <map>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 #include "kernel_info.hpp"
 #include "options.hpp"

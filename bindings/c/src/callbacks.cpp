@@ -2,7 +2,7 @@
 #include <cstddef>
 #include <vector>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 
 struct oast_line {

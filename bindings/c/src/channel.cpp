@@ -1,4 +1,4 @@
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 
 using oast::FailureKind;

@@ -5,7 +5,7 @@
 #include <system_error>
 #include <utility>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 
 namespace oast::c {
 

@@ -1,7 +1,7 @@
 #include <chrono>
 #include <optional>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 
 using oast::c::guarded;

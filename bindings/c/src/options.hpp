@@ -5,7 +5,7 @@
 #include <string>
 #include <vector>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "oast/oast.hpp"
 
 namespace oast::c {

@@ -4,7 +4,7 @@
 #include <chrono>
 #include <deque>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 #include "oast/wake_fd.hpp"
 

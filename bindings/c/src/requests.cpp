@@ -2,7 +2,7 @@
 #include <chrono>
 #include <cstdint>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 
 using oast::Error;

@@ -1,6 +1,6 @@
 #include <cstdint>
 
-#include "guard.hpp"
+#include "api_boundary.hpp"
 #include "handles.hpp"
 #include "kernel_info.hpp"
 #include "options.hpp"

@@ -142,9 +142,9 @@ Death Broker::kill(KernelId kernel) const {
   return wire::read(answered->reply<wire::Stopped>().death());
 }
 
-const std::filesystem::path& Broker::directory() const { return impl_->link->home().directory; }
+const std::filesystem::path& Broker::directory() const { return impl_->link->endpoint().directory; }
 
-bool Broker::is_embedded() const { return impl_->link->home().embedded != nullptr; }
+bool Broker::is_embedded() const { return impl_->link->endpoint().embedded != nullptr; }
 
 bool Broker::connected() const { return impl_->link->connected(); }
 

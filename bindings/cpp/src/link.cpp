@@ -8,7 +8,7 @@
 #include <iterator>
 #include <new>
 
-#include "interruptible.hpp"
+#include "interruptible_wait.hpp"
 #include "messages.hpp"
 #include "thread.hpp"
 
@@ -54,10 +54,10 @@ void complain(const char* what) noexcept {
   }
 }
 
-wire::HelloT hello(const BrokerHome& home, const std::string& name) {
+wire::HelloT hello(const BrokerEndpoint& endpoint, const std::string& name) {
   wire::HelloT result;
   result.role = wire::Role::host;
-  result.token = home.token;
+  result.token = endpoint.token;
   result.name = name;
   result.pid = ::getpid();
   return result;
@@ -71,29 +71,30 @@ wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
 }
 
 /// Who waits for an answer of an embedded broker does that broker's work.
-wire::SharedSocket::Poll data_poll(const BrokerHome& home) {
-  if (!home.embedded) return {};
-  return [&broker = *home.embedded](std::span<pollfd> fds, int time) {
+wire::SharedSocket::Poll data_poll(const BrokerEndpoint& endpoint) {
+  if (!endpoint.embedded) return {};
+  return [&broker = *endpoint.embedded](std::span<pollfd> fds, int time) {
     return broker.poll(fds, time);
   };
 }
 
 }  // namespace
 
-std::shared_ptr<Link> Link::open(BrokerHome home, const std::string& name, milliseconds timeout) {
-  auto connection = wire::dial(home.context(), home.control, home.data, hello(home, name), timeout,
-                               throw_if_interrupted);
-  std::shared_ptr<Link> link(new Link(std::move(home), std::move(connection)));  // NOLINT
+std::shared_ptr<Link> Link::open(BrokerEndpoint endpoint, const std::string& name,
+                                 milliseconds timeout) {
+  auto connection = wire::dial(endpoint.context(), endpoint.control, endpoint.data,
+                               hello(endpoint, name), timeout, throw_if_interrupted);
+  std::shared_ptr<Link> link(new Link(std::move(endpoint), std::move(connection)));  // NOLINT
   link->start();
   return link;
 }
 
-Link::Link(BrokerHome home, wire::Connection connection)
-    : home_(std::move(home)),
+Link::Link(BrokerEndpoint endpoint, wire::Connection connection)
+    : endpoint_(std::move(endpoint)),
       self_(connection.self),
-      control_(home_.context(), std::move(connection.control),
-               {.silence = home_.embedded ? milliseconds(0)
-                                          : connection.heartbeat * connection.heartbeat_misses,
+      control_(endpoint_.context(), std::move(connection.control),
+               {.silence = endpoint_.embedded ? milliseconds(0)
+                                              : connection.heartbeat * connection.heartbeat_misses,
                 .on_message = [this](wire::Addressed&& message) { on_control(std::move(message)); },
                 .on_refused = [this](const wire::Refused& refused) { refuse(refused); },
                 .on_sent = [this] { attend(); },
@@ -104,7 +105,7 @@ Link::Link(BrokerHome home, wire::Connection connection)
           })),
       data_(
           std::move(connection.data), wire::Limits{},
-          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(home_),
+          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(endpoint_),
           [this](const wire::Refused& refused) { on_data_refused(refused); }) {}
 
 Link::~Link() { memory_->close(); }
@@ -125,7 +126,7 @@ void Link::close() {
   control_.finish();
   end_all("the connection was closed");
   background_.join();
-  if (home_.embedded) home_.embedded->stop();
+  if (endpoint_.embedded) endpoint_.embedded->stop();
 }
 
 /// Until the broker has received all that was sent on data: it answers a Goodbye there after that.
@@ -141,7 +142,7 @@ void Link::deliver_all() noexcept try {
 
 bool Link::in_callback() { return callback_depth > 0; }
 
-std::shared_ptr<Request> Link::make_request(std::shared_ptr<KernelState> kernel) {
+std::shared_ptr<Request> Link::make_request(std::shared_ptr<KernelHandle> kernel) {
   return std::make_shared<Request>(shared_from_this(), RequestId{++last_id_}, std::move(kernel));
 }
 
@@ -151,7 +152,7 @@ bool Link::register_request(const std::shared_ptr<Request>& request) {
   return false;
 }
 
-Future<Value> Link::submit(const std::shared_ptr<KernelState>& kernel,
+Future<Value> Link::submit(const std::shared_ptr<KernelHandle>& kernel,
                            const Evaluator::Request& asked, EvalOptions options) {
   const auto death = kernel->death();
   if (asked.reply == Evaluator::Request::Reply::nothing) {
@@ -245,7 +246,7 @@ void Link::take_back(const std::shared_ptr<Request>& start) {
   });
 }
 
-void Link::adopt(const std::shared_ptr<KernelState>& kernel) {
+void Link::adopt(const std::shared_ptr<KernelHandle>& kernel) {
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });
@@ -254,9 +255,9 @@ void Link::adopt(const std::shared_ptr<KernelState>& kernel) {
   adopted_[peer_of(kernel->id())].push_back(kernel);
 }
 
-std::vector<std::shared_ptr<KernelState>> Link::adopted(PeerId kernel) {
+std::vector<std::shared_ptr<KernelHandle>> Link::adopted(PeerId kernel) {
   const std::lock_guard lock(adopted_mutex_);
-  std::vector<std::shared_ptr<KernelState>> result;
+  std::vector<std::shared_ptr<KernelHandle>> result;
   const auto at = adopted_.find(kernel);
   if (at == adopted_.end()) return result;
   for (const auto& weak : at->second)

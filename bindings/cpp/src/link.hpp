@@ -12,9 +12,9 @@
 #include <utility>
 #include <vector>
 
-#include "broker_home.hpp"
+#include "broker_endpoint.hpp"
 #include "control_line.hpp"
-#include "kernel_state.hpp"
+#include "kernel_handle.hpp"
 #include "oast/dial.hpp"
 #include "oast/shared_socket.hpp"
 #include "open_requests.hpp"
@@ -33,7 +33,7 @@ class Link : public std::enable_shared_from_this<Link> {
   using Clock = std::chrono::steady_clock;
 
   /// Dials and starts the threads. Throws as wire::dial.
-  static std::shared_ptr<Link> open(BrokerHome home, const std::string& name,
+  static std::shared_ptr<Link> open(BrokerEndpoint endpoint, const std::string& name,
                                     std::chrono::milliseconds timeout);
   ~Link();
   Link(const Link&) = delete;
@@ -44,26 +44,26 @@ class Link : public std::enable_shared_from_this<Link> {
   /// in a callback.
   void close();
 
-  const BrokerHome& home() const { return home_; }
+  const BrokerEndpoint& endpoint() const { return endpoint_; }
   PeerId self() const { return self_; }
   bool connected() const { return connected_; }
   /// True on a thread that runs a callback or continuation of any link, which must not block.
   static bool in_callback();
 
   /// Sends an Eval or Call. Does not block.
-  Future<Value> submit(const std::shared_ptr<KernelState>& kernel, const Evaluator::Request& asked,
+  Future<Value> submit(const std::shared_ptr<KernelHandle>& kernel, const Evaluator::Request& asked,
                        EvalOptions options);
   /// Sends what the kernel answers without queueing it at the broker. Does not block.
   /// `build(id)` gives the message.
   template <class Build>
-  std::shared_ptr<Request> ask_kernel(const std::shared_ptr<KernelState>& kernel,
+  std::shared_ptr<Request> ask_kernel(const std::shared_ptr<KernelHandle>& kernel,
                                       const Build& build) {
     return send_data(make_request(kernel), build);
   }
   /// Asks the broker on control. `kernel`: whose death explains a failure, or nullptr. Does not
   /// block.
   template <class Object>
-  std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelState> kernel = {}) {
+  std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelHandle> kernel = {}) {
     auto request = make_request(std::move(kernel));
     if (register_request(request)) control_.send(wire::pack(request->id(), object));
     return request;
@@ -71,7 +71,7 @@ class Link : public std::enable_shared_from_this<Link> {
   /// The same, and blocks for the answer, which it throws if it is a failure.
   template <class Object>
   std::shared_ptr<Request> ask_and_wait(const Object& object,
-                                        std::shared_ptr<KernelState> kernel = {}) {
+                                        std::shared_ptr<KernelHandle> kernel = {}) {
     auto request = ask(object, std::move(kernel));
     request->wait(std::nullopt);
     static_cast<void>(request->value());
@@ -83,11 +83,11 @@ class Link : public std::enable_shared_from_this<Link> {
 
   /// Something was sent that the caller does not wait for: an embedded broker is to look.
   void attend() const {
-    if (home_.embedded) home_.embedded->attend();
+    if (endpoint_.embedded) endpoint_.embedded->attend();
   }
 
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
-  void adopt(const std::shared_ptr<KernelState>& kernel);
+  void adopt(const std::shared_ptr<KernelHandle>& kernel);
 
   // For Request.
   ReceivedMemory& memory() const { return *memory_; }
@@ -97,9 +97,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void end_haste() noexcept { --haste_; }
 
  private:
-  Link(BrokerHome home, wire::Connection connection);
+  Link(BrokerEndpoint endpoint, wire::Connection connection);
 
-  std::shared_ptr<Request> make_request(std::shared_ptr<KernelState> kernel);
+  std::shared_ptr<Request> make_request(std::shared_ptr<KernelHandle> kernel);
   /// False when the link is closed; the request has ended then.
   bool register_request(const std::shared_ptr<Request>& request);
   template <class Build>
@@ -124,9 +124,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void end_all(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
-  std::vector<std::shared_ptr<KernelState>> adopted(PeerId kernel);
+  std::vector<std::shared_ptr<KernelHandle>> adopted(PeerId kernel);
 
-  const BrokerHome home_;  // before the sockets, which live in its context
+  const BrokerEndpoint endpoint_;  // before the sockets, which live in its context
   const PeerId self_;
   std::atomic<std::uint64_t> last_id_{0};
   std::atomic<bool> connected_{true};
@@ -135,7 +135,7 @@ class Link : public std::enable_shared_from_this<Link> {
   OpenRequests requests_;
 
   std::mutex adopted_mutex_;
-  std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelState>>> adopted_;
+  std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelHandle>>> adopted_;
 
   ControlLine control_;
   const std::shared_ptr<ReceivedMemory> memory_;

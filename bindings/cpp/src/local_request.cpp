@@ -1,6 +1,6 @@
 #include "local_request.hpp"
 
-#include "interruptible.hpp"
+#include "interruptible_wait.hpp"
 #include "local_engine.hpp"
 
 namespace oast::detail {

@@ -11,7 +11,7 @@ namespace {
 
 /// Makes sure that a failure caused by a death says how it died, as far as that is known. The
 /// broker forgets dead kernels, and then knows no such kernel: for whoever knew it, it died.
-Failure explain(Failure failure, PeerId from, KernelState* kernel) {
+Failure explain(Failure failure, PeerId from, KernelHandle* kernel) {
   if (kernel == nullptr) return failure;
   if (failure.kind == FailureKind::not_found && from == PeerId{})
     failure.kind = FailureKind::kernel_died;
@@ -24,7 +24,7 @@ Failure explain(Failure failure, PeerId from, KernelState* kernel) {
 
 }  // namespace
 
-Request::Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelState> kernel)
+Request::Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelHandle> kernel)
     : link_(std::move(link)), id_(id), kernel_(std::move(kernel)) {}
 
 Request::~Request() = default;

@@ -6,7 +6,7 @@
 #include <memory>
 #include <optional>
 
-#include "kernel_state.hpp"
+#include "kernel_handle.hpp"
 #include "oast/codec.hpp"
 #include "oast/future.hpp"
 #include "oast/ids.hpp"
@@ -25,11 +25,11 @@ class Request : public Pending {
   };
 
   /// `kernel`: whom it asks; nullptr: the broker itself.
-  Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelState> kernel);
+  Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelHandle> kernel);
   ~Request() override;
 
   RequestId id() const { return id_; }
-  const std::shared_ptr<KernelState>& kernel() const { return kernel_; }
+  const std::shared_ptr<KernelHandle>& kernel() const { return kernel_; }
 
   /// Before it is sent. Null: the Worker's own callbacks.
   void set_callbacks(std::shared_ptr<const Callbacks> callbacks) {
@@ -76,7 +76,7 @@ class Request : public Pending {
 
   const std::shared_ptr<Link> link_;
   const RequestId id_;
-  const std::shared_ptr<KernelState> kernel_;
+  const std::shared_ptr<KernelHandle> kernel_;
   std::shared_ptr<const Callbacks> callbacks_;  // changed only between outputs of the kernel
   std::atomic<Haste> haste_{Haste::none};
   std::optional<wire::Packet> reply_;

@@ -21,11 +21,11 @@ namespace {
 using Callback = std::function<void(const KernelEvent&)>;
 
 /// The broker's XPUB lets in who presents its token instead of a topic.
-zmq::socket_t subscribe(const detail::BrokerHome& home) {
-  zmq::socket_t socket(home.context(), zmq::socket_type::xsub);
+zmq::socket_t subscribe(const detail::BrokerEndpoint& endpoint) {
+  zmq::socket_t socket(endpoint.context(), zmq::socket_type::xsub);
   socket.set(zmq::sockopt::linger, 0);
-  socket.connect(home.events);
-  socket.send(zmq::buffer("\x01" + home.token), zmq::send_flags::dontwait);
+  socket.connect(endpoint.events);
+  socket.send(zmq::buffer("\x01" + endpoint.token), zmq::send_flags::dontwait);
   return socket;
 }
 
@@ -44,7 +44,7 @@ std::optional<KernelEvent> read_event(std::vector<zmq::message_t>&& frames) {
 
 struct Subscription::Impl {
   Impl(std::shared_ptr<Broker::Impl> b, Callback c)
-      : broker(std::move(b)), callback(std::move(c)), socket(subscribe(broker->link->home())) {}
+      : broker(std::move(b)), callback(std::move(c)), socket(subscribe(broker->link->endpoint())) {}
 
   void run() {
     while (!over) {

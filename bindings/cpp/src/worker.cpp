@@ -27,7 +27,7 @@ Broker or_default(const std::optional<Broker>& broker) {
 /// Shared with the RemoteChannels, which keep neither the kernel nor the broker alive.
 class ChannelsOfKernel : public detail::ChannelHome {
  public:
-  ChannelsOfKernel(std::shared_ptr<Link> link, std::shared_ptr<detail::KernelState> state)
+  ChannelsOfKernel(std::shared_ptr<Link> link, std::shared_ptr<detail::KernelHandle> state)
       : link_(std::move(link)), state_(std::move(state)) {}
 
   Future<Value> channel(Operation operation, ChannelId channel, Value value) override {
@@ -58,15 +58,15 @@ class ChannelsOfKernel : public detail::ChannelHome {
   }
 
   const std::shared_ptr<Link> link_;
-  const std::shared_ptr<detail::KernelState> state_;
+  const std::shared_ptr<detail::KernelHandle> state_;
 };
 
 struct Worker::Impl {
   Impl(Broker b, const KernelInfo& info, OutputCallback on_output, InputCallback on_input)
       : broker(std::move(b)),
         link(broker.impl_->link),
-        state(std::make_shared<detail::KernelState>(info.id, info.name, std::move(on_output),
-                                                    std::move(on_input))),
+        state(std::make_shared<detail::KernelHandle>(info.id, info.name, std::move(on_output),
+                                                     std::move(on_input))),
         channels(std::make_shared<ChannelsOfKernel>(link, state)) {
     if (info.death) state->note_death(*info.death);
     link->adopt(state);
@@ -102,7 +102,7 @@ struct Worker::Impl {
 
   const Broker broker;
   const std::shared_ptr<Link> link;
-  const std::shared_ptr<detail::KernelState> state;
+  const std::shared_ptr<detail::KernelHandle> state;
   const std::shared_ptr<ChannelsOfKernel> channels;
   std::atomic<bool> owner{false};  // stops the kernel at the end
 };

@@ -6,13 +6,13 @@ import ctypes
 from typing import Any, Iterator, Optional
 
 from . import _library, _structures
-from ._decode import decode
-from ._encode import Encoded
+from ._codec.encode import Encoder
 from ._future import Future, wait
 from ._handles import Answer, Handle, Room
 from ._library import lib
 from ._queue import queue
 from ._signals import Deferred
+from ._values import decode, encode, nodes_of
 from .errors import Interrupted, NotFoundError, TimeoutError
 
 
@@ -74,13 +74,13 @@ class RemoteChannel:
             yield value
 
     def _put(self, value: object, done: Room) -> None:
-        encoded = Encoded((value,), self._trust)
+        encoded = encode((value,), self._trust)
         channel = self._handle.use()
         with Deferred():  # from the ticket to who pushes it
             release, ticket = lend(encoded)
             _library.check(
                 lib.oast_channel_put_async(
-                    channel, encoded.nodes, release, ticket, ctypes.byref(done)
+                    channel, nodes_of(encoded), release, ticket, ctypes.byref(done)
                 )
             )
 
@@ -152,9 +152,9 @@ def _no_answer(timeout: Optional[float]) -> TimeoutError:
     return TimeoutError(f"the channel gave no answer for {timeout} s")
 
 
-def lend(encoded: Encoded) -> "tuple[Optional[int], Optional[int]]":
+def lend(encoded: Encoder) -> "tuple[Optional[int], Optional[int]]":
     """How the library tells that it does not need large parts of the values any more."""
-    if not encoded.pins:
+    if not encoded.lends:
         return None, None
     # The action does nothing but keep what it refers to until then.
     return lib.queue_push, queue.ticket(lambda kept=encoded: None)  # type: ignore[misc]

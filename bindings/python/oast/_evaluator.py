@@ -15,7 +15,7 @@ from ._handles import Answer, Handle, Room
 from ._signals import Deferred
 from ._library import lib, milliseconds, quick
 from ._output import OnInput, OnOutput, Sink
-from ._encode import Encoded
+from ._values import encode, nodes_of
 
 OUTCOMES = (
     "interrupted",
@@ -124,7 +124,7 @@ class Evaluator:
         worker = self._handle.use()
         channel = Handle(
             "oast_channel_free", "channel", lib.oast_worker_channel, worker,
-            _library.text_of(data), milliseconds(timeout),
+            _structures.text_of(data), milliseconds(timeout),
         )
         return RemoteChannel(channel, self._trust)
 
@@ -195,7 +195,7 @@ class Evaluator:
         found = ctypes.POINTER(_structures.CompletionsView)()
         worker = self._handle.use()
         _library.check(
-            lib.oast_complete(worker, _library.text_of(data), at, ctypes.byref(found))
+            lib.oast_complete(worker, _structures.text_of(data), at, ctypes.byref(found))
         )
         view = found.contents
         return Completions(
@@ -210,7 +210,7 @@ class Evaluator:
         text = _structures.Text()
         worker = self._handle.use()
         _library.check(
-            lib.oast_inspect(worker, _library.text_of(data), at, detail, ctypes.byref(text))
+            lib.oast_inspect(worker, _structures.text_of(data), at, detail, ctypes.byref(text))
         )
         return str(text) if text.data else None
 
@@ -221,7 +221,7 @@ class Evaluator:
         worker = self._handle.use()
         _library.check(
             lib.oast_is_complete(
-                worker, _library.text_of(data), ctypes.byref(status), ctypes.byref(indent)
+                worker, _structures.text_of(data), ctypes.byref(status), ctypes.byref(indent)
             )
         )
         return Completeness(CODE_STATUSES[status.value], str(indent))
@@ -294,8 +294,8 @@ class Evaluator:
         worker = self._handle.use()
         if not values:
             return _submit(quick.oast_submit, worker, ask, room)
-        encoded = Encoded(values, self._trust)
-        ask.args, ask.args_count = encoded.nodes, len(values)
+        encoded = encode(values, self._trust)
+        ask.args, ask.args_count = nodes_of(encoded), len(values)
         with Deferred():  # from the ticket to who pushes it
             ask.release, ask.release_context = lend(encoded)
             return _submit(lib.oast_submit, worker, ask, room)  # values may be large

@@ -6,7 +6,7 @@ import sys
 from typing import Any, Callable, List, Mapping, Optional, Sequence, Tuple, Union
 
 from . import _library
-from ._encode import Pickled
+from ._codec.encode import Pickled
 
 # A function of Python kernels: calls f(*args, **kwargs).
 _CALLER = "oast_kernel.call"

@@ -15,8 +15,8 @@ from . import _library, _structures
 from ._library import lib, quick
 from ._handles import Handle, Room
 from ._queue import queue
-from ._decode import decode
 from ._signals import Condition, Deferred, on_main_thread, tell
+from ._values import decode
 from .errors import Error, TimeoutError
 
 _SLICE_MS = 50  # after which a thread looks for signals and cancellation

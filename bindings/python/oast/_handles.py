@@ -3,19 +3,16 @@
 from __future__ import annotations
 
 import atexit
-import ctypes
 import itertools
 import os
 import weakref
 from ctypes import byref, c_void_p
 from typing import Any, Callable, Dict, List, Optional, Set, Type
 
+from ._codec.memory import new_method
 from ._library import check, lib, quick, raise_if_interrupted
 from ._signals import Deferred
 from .errors import Error
-
-new_method = ctypes.pythonapi.PyInstanceMethod_New
-new_method.restype, new_method.argtypes = ctypes.py_object, [ctypes.py_object]
 
 _rooms: "Set[weakref.ref[Room]]" = set()
 _numbers = itertools.count(1)

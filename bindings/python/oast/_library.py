@@ -13,6 +13,7 @@ from ctypes import POINTER, c_char_p, c_int, c_int64, c_size_t, c_uint32
 from ctypes import c_uint64, c_void_p
 from typing import Any, Callable, Dict, Iterator, List, NoReturn, Optional, Tuple
 
+from ._codec import nodes
 from ._structures import (
     Ask,
     Callbacks,
@@ -30,7 +31,7 @@ from ._structures import (
     Value,
 )
 from ._signals import Deferred
-from .errors import CAUSES, KINDS, Death, Error, Failure, error_of
+from .errors import Death, Error, death_of, error_of, failure_of
 
 ABI = 2
 
@@ -233,34 +234,11 @@ def utf8(text: Optional[str]) -> Optional[bytes]:
     return text.encode()
 
 
-def text_of(data: bytes) -> Text:
-    """Valid as long as `data`."""
-    return Text(ctypes.cast(c_char_p(data), c_void_p), len(data))
-
-
 def read_death(view: Any) -> Optional[Death]:
     """Of a POINTER(DeathView)."""
     if not view:
         return None
-    death = view.contents
-    return Death(
-        cause=CAUSES[death.cause] if death.cause < len(CAUSES) else "unknown",
-        exit_code=death.exit_code if death.exit_code >= 0 else None,
-        signal=death.signal or None,
-        signal_name=str(death.signal_name),
-        explanation=str(death.explanation),
-        stderr_tail=str(death.stderr_tail),
-    )
-
-
-def read_failure(view: FailureView) -> Failure:
-    return Failure(
-        kind=KINDS[view.status] if view.status < len(KINDS) else "unknown",
-        message=str(view.message),
-        type=str(view.type),
-        traceback=tuple(str(view.traceback[i]) for i in range(view.traceback_count)),
-        death=read_death(view.death),
-    )
+    return death_of(nodes.read_death(view.contents))
 
 
 def last_error() -> Error:
@@ -269,7 +247,7 @@ def last_error() -> Error:
     view = lib.oast_error()
     if not view:
         return Error("no reason is known")
-    return error_of(read_failure(view.contents))
+    return error_of(failure_of(nodes.read_failure(view.contents)))
 
 
 def check(status: int) -> None:

@@ -211,7 +211,7 @@ def _on_input(number: int, prompt: _structures.Text, password: int, line: int) -
     answer = sink.on_input(str(prompt), bool(password))
     if answer is not None:
         data = answer.encode()
-        lib.oast_line_set(line, _library.text_of(data))
+        lib.oast_line_set(line, _structures.text_of(data))
 
 
 _ON_OUTPUT = _structures.ON_OUTPUT(_on_output)

@@ -1,62 +1,14 @@
-"""The structs of oast.h and oast_value.h, field for field."""
+"""The structs of oast.h, field for field; those of oast_value.h are the codec's."""
 
 from __future__ import annotations
 
 import ctypes
 from ctypes import POINTER, c_char_p, c_double, c_int, c_int32, c_int64, c_size_t, c_uint32
 from ctypes import c_uint64, c_void_p
-from typing import Any
 
-_MOST_OF_STRING_AT = (1 << 31) - 1  # it takes a C int
+from ._codec.nodes import DeathView, FailureView, Text, Value, text_of
 
-
-def bytes_at(address: Any, size: int) -> bytes:
-    """A copy of memory."""
-    if size <= _MOST_OF_STRING_AT:
-        return ctypes.string_at(address, size)
-    copy: bytes = (ctypes.c_char * size).from_address(address).raw
-    return copy
-
-
-class Text(ctypes.Structure):
-    """oast_text."""
-
-    _fields_ = [("data", c_void_p), ("size", c_size_t)]
-
-    def __str__(self) -> str:
-        return bytes_at(self.data, self.size).decode() if self.size else ""
-
-
-class Value(ctypes.Structure):
-    """oast_value."""
-
-    _fields_ = [("nodes", c_void_p), ("count", c_size_t)]
-
-
-class DeathView(ctypes.Structure):
-    """oast_death."""
-
-    _fields_ = [
-        ("cause", c_uint32),
-        ("exit_code", c_int32),
-        ("signal", c_int32),
-        ("signal_name", Text),
-        ("explanation", Text),
-        ("stderr_tail", Text),
-    ]
-
-
-class FailureView(ctypes.Structure):
-    """oast_failure."""
-
-    _fields_ = [
-        ("status", c_uint32),
-        ("message", Text),
-        ("type", Text),
-        ("traceback", POINTER(Text)),
-        ("traceback_count", c_size_t),
-        ("death", POINTER(DeathView)),
-    ]
+__all__ = ["DeathView", "FailureView", "Text", "Value", "text_of"]
 
 
 class MimePart(ctypes.Structure):

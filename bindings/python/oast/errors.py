@@ -6,6 +6,10 @@ import concurrent.futures
 import dataclasses
 from typing import Dict, Optional, Tuple, Type
 
+from ._codec.nodes import Failure as FailureFields
+
+DeathFields = Tuple[int, int, int, str, str, str]
+
 KINDS: Tuple[str, ...] = (
     "ok",
     "remote_exception",
@@ -209,6 +213,37 @@ _CLASSES: Dict[str, Type[Error]] = {
         IncompatibleError,
     )
 }
+
+
+def failure_of(fields: FailureFields) -> Failure:
+    """Of what came from the library."""
+    status, message, kind, traceback, death = fields
+    known = KINDS[status] if status < len(KINDS) else "unknown"
+    lines = tuple(traceback)
+    return Failure(known, message, kind, lines, None if death is None else death_of(death))
+
+
+def death_of(fields: DeathFields) -> Death:
+    cause, exit_code, signal, signal_name, explanation, stderr_tail = fields
+    return Death(
+        cause=CAUSES[cause] if cause < len(CAUSES) else "unknown",
+        exit_code=exit_code if exit_code >= 0 else None,
+        signal=signal or None,
+        signal_name=signal_name,
+        explanation=explanation,
+        stderr_tail=stderr_tail,
+    )
+
+
+def failure_fields(failure: Failure) -> FailureFields:
+    """For the library."""
+    status = KINDS.index(failure.kind) if failure.kind in KINDS[1:] else 1
+    death, it = None, failure.death
+    if it is not None:
+        cause = CAUSES.index(it.cause) if it.cause in CAUSES else 0
+        code = -1 if it.exit_code is None else it.exit_code
+        death = (cause, code, it.signal or 0, it.signal_name, it.explanation, it.stderr_tail)
+    return FailureFields(status, failure.message, failure.type, failure.traceback, death)
 
 
 def error_of(failure: Failure) -> Error:

@@ -16,7 +16,7 @@ import weakref
 from typing import Any, Callable, Iterable, Iterator, List, Mapping, Optional, Sequence, Tuple
 
 from ._broker import Broker
-from ._pickling import dumps
+from ._codec import pickling
 from ._signals import Deferred
 from ._worker import Worker
 from .errors import Failure, RemoteException, TerminatedWorkerException
@@ -49,6 +49,13 @@ def _oast_task(data):
         except Exception:
             return dumps((False, (type(error).__name__, str(error)), lines))
 """
+
+
+def _dumps(task: object) -> bytes:
+    try:
+        return pickling.dumps(task, out_of_band=False)[0]
+    except pickling.Unsendable as problem:
+        raise TypeError(problem.explain("the task")) from None
 
 
 class BrokenWorker(TerminatedWorkerException, concurrent.futures.BrokenExecutor):
@@ -125,7 +132,7 @@ class _Workers:
         return self.call(function, [(args, kwargs)])[0]
 
     def _call(self, function: Callable[..., Any], calls: Sequence[Any]) -> List[Any]:
-        data = dumps((function, calls), None)
+        data = _dumps((function, calls))
         done, result, traceback = pickle.loads(
             self._mine.worker.remote_call_fetch("_oast_task", data)
         )

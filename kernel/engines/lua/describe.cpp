@@ -7,7 +7,7 @@
 #include <vector>
 
 #include "context.hpp"
-#include "held.hpp"
+#include "userdata.hpp"
 #include "utf8.hpp"
 
 namespace oast::kernel::lua {
@@ -82,9 +82,9 @@ std::string address_text(lua_State* L, int index) {
   return result.append(address.data(), static_cast<std::size_t>(size));
 }
 
-std::string userdata_text(lua_State* L, int index) {
+std::string text_of_userdata(lua_State* L, int index) {
   if (lua_touserdata(L, index) == context_of(L).known.null) return "null";
-  if (const Value* held = held_value(L, index)) return held_text(*held);
+  if (const Value* held = userdata_value(L, index)) return userdata_text(*held);
   return address_text(L, index);
 }
 
@@ -99,7 +99,7 @@ std::string text(lua_State* L, int index, int nesting) {
     case LUA_TSTRING:
       return quoted(string_at(L, index));
     case LUA_TUSERDATA:
-      return userdata_text(L, index);
+      return text_of_userdata(L, index);
     case LUA_TTABLE:
       if (nesting > kMaxNesting || lua_checkstack(L, 4) == 0) return "{…}";
       return fields_text(L, lua_absindex(L, index), nesting);

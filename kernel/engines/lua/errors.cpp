@@ -5,8 +5,8 @@
 #include <string_view>
 
 #include "describe.hpp"
-#include "guard.hpp"
-#include "held.hpp"
+#include "protected_call.hpp"
+#include "userdata.hpp"
 #include "utf8.hpp"
 
 namespace oast::kernel::lua {
@@ -50,12 +50,12 @@ std::string message_of(lua_State* L, int index) {
     default:
       break;
   }
-  if (const Value* held = held_value(L, index)) return held_text(*held);
+  if (const Value* held = userdata_value(L, index)) return userdata_text(*held);
   return "error object: " + describe(L, index);
 }
 
 std::string type_of(lua_State* L, int index) {
-  if (const Value* held = held_value(L, index)) {
+  if (const Value* held = userdata_value(L, index)) {
     const Failure* failure = failure_in(*held);
     if (failure != nullptr && !failure->type.empty()) return failure->type;
   }

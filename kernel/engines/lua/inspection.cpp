@@ -1,10 +1,10 @@
 #include <algorithm>
 
-#include "chain.hpp"
 #include "describe.hpp"
 #include "editing.hpp"
-#include "guard.hpp"
 #include "lexer.hpp"
+#include "name_path.hpp"
+#include "protected_call.hpp"
 
 namespace oast::kernel::lua {
 
@@ -116,7 +116,7 @@ std::string value_text(lua_State* L, const std::string& name) {
 std::optional<std::string> inspect(lua_State* L, const Sources& sources, std::string_view code,
                                    std::size_t cursor, int detail) {
   const std::vector<Token> tokens = tokens_of(code);
-  const auto chain = chain_at_end(tokens_to_subject(tokens, cursor));
+  const auto chain = name_path_at_end(tokens_to_subject(tokens, cursor));
   if (!chain || chain->names.empty() || !push_chain(L, *chain)) return std::nullopt;
   const std::string name = (chain->of_string ? "string." : "") + chain->text();
   std::string text;

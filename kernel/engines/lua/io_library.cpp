@@ -1,8 +1,8 @@
 #include <cstring>
 
 #include "errors.hpp"
-#include "guard.hpp"
 #include "library.hpp"
+#include "protected_call.hpp"
 
 namespace oast::kernel::lua {
 

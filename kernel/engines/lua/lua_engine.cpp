@@ -5,12 +5,12 @@
 #include "describe.hpp"
 #include "editing.hpp"
 #include "errors.hpp"
-#include "guard.hpp"
-#include "held.hpp"
 #include "library.hpp"
 #include "module.hpp"
 #include "oast/kernel/lua.hpp"
 #include "path.hpp"
+#include "protected_call.hpp"
+#include "userdata.hpp"
 #include "values.hpp"
 
 namespace oast::kernel::lua {
@@ -66,7 +66,7 @@ LuaEngine::LuaEngine(Services& services) : context_(services), state_(luaL_newst
   lua_pushcfunction(L, on_error);
   protect(L, 0, 0, [this, L] {
     luaL_openlibs(L);
-    open_held(L);
+    open_userdata(L);
     open_module(L);
     open_io(L);
     open_interruptible(L);

@@ -1,6 +1,6 @@
 #include "module.hpp"
 
-#include "guard.hpp"
+#include "protected_call.hpp"
 #include "values.hpp"
 
 namespace oast::kernel::lua {

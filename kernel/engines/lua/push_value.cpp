@@ -4,8 +4,8 @@
 #include <cstring>
 
 #include "context.hpp"
-#include "held.hpp"
 #include "module.hpp"
+#include "userdata.hpp"
 #include "values.hpp"
 
 namespace oast::kernel::lua {
@@ -98,7 +98,7 @@ void push(lua_State* L, const Value& value, int depth) {
   } else if (value.is_nil()) {
     lua_pushnil(L);
   } else {
-    push_held(L, value);
+    push_userdata(L, value);
   }
 }
 

@@ -4,7 +4,7 @@
 #include <cstring>
 #include <limits>
 
-#include "guard.hpp"
+#include "protected_call.hpp"
 
 namespace oast::kernel::lua {
 

@@ -6,7 +6,7 @@
 
 #include "context.hpp"
 #include "describe.hpp"
-#include "held.hpp"
+#include "userdata.hpp"
 #include "utf8.hpp"
 #include "values.hpp"
 
@@ -163,7 +163,7 @@ Value Reader::value(int index, const Place* place, int depth) {
 
 Value Reader::userdata(int index, const Place* place) {
   if (lua_touserdata(state_, index) == context_.known.null) return {};
-  const Value* held = held_value(state_, index);
+  const Value* held = userdata_value(state_, index);
   if (held == nullptr) refuse(state_, place, kind_of(state_, index));
   return *held;
 }

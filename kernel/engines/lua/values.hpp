@@ -7,9 +7,9 @@
 
 namespace oast::kernel::lua {
 
-/// Nested tables that a value may have. With the tables of the message around it, and those of an
-/// error inside, it stays below wire::Limits::depth.
-inline constexpr int kMaxDepth = 58;
+/// Nested tables that a value may have: with the message, its body, and what the innermost one
+/// holds, wire::Limits::depth. An error there would be too deep, which the codec refuses.
+inline constexpr int kMaxDepth = 61;
 
 /// The Lua value at `index` as a Value.
 ///

@@ -73,6 +73,9 @@ inline constexpr std::string_view kUnknownBody = "the body is of an unknown type
 /// UTF-8.
 std::optional<std::string_view> verify(const Packet& packet, const Limits& limits = {});
 
+/// A place for a number that is not known yet.
+inline constexpr std::uint64_t kNumberLater = ~std::uint64_t{0};
+
 /// Writes one message. Bytes of `kInlineBytes` or more and tensors go into buffer frames, without
 /// being copied from `kInlineBytes` on. Not thread-safe; cheap to keep and reuse after `finish`.
 ///
@@ -95,9 +98,10 @@ class Writer {
   flatbuffers::Offset<flatbuffers::String> string(std::string_view text);
   /// The bytes as a frame of their own, which is not copied unless it is small; its index.
   std::int32_t buffer(const Buffer& bytes) { return add_buffer(bytes); }
+  /// `number`: of a record; kNumberLater when `set_number` gives it.
   template <class Table>
-  Packet finish(RequestId id, flatbuffers::Offset<Table> body) {
-    return finish(id, BodyTraits<Table>::enum_value, body.Union());
+  Packet finish(RequestId id, flatbuffers::Offset<Table> body, std::uint64_t number = 0) {
+    return finish(id, BodyTraits<Table>::enum_value, body.Union(), number);
   }
 
  private:
@@ -106,7 +110,7 @@ class Writer {
   class ValueWriter;
   friend ValueWriter;
 
-  Packet finish(RequestId id, Body type, flatbuffers::Offset<void> body);
+  Packet finish(RequestId id, Body type, flatbuffers::Offset<void> body, std::uint64_t number);
   zmq::message_t take_message();
   void reserve(std::size_t bytes);
   std::int32_t add_buffer(const Buffer& buffer);
@@ -124,10 +128,12 @@ class Writer {
 /// Writes a message from its generated object form: `pack(id, PingT{...})`. Throws Error(invalid)
 /// when it is too large.
 template <class Object>
-Packet pack(RequestId id, const Object& object) {
+Packet pack(RequestId id, const Object& object, std::uint64_t number = 0) {
   Writer writer;
-  return writer.finish(id, Object::TableType::Pack(writer.builder(), &object));
+  return writer.finish(id, Object::TableType::Pack(writer.builder(), &object), number);
 }
+/// Gives a record its number. Precondition: it was written with kNumberLater or another number.
+void set_number(Packet& packet, std::uint64_t number);
 
 /// Frees buffers to be shared by values: after `share`, `packet.buffers` is empty.
 std::vector<Buffer> share(std::vector<zmq::message_t>&& buffers);
@@ -144,7 +150,7 @@ flatbuffers::Offset<wire::Failure> write(flatbuffers::FlatBufferBuilder& builder
 flatbuffers::Offset<wire::Death> write(flatbuffers::FlatBufferBuilder& builder,
                                        const oast::Death& death);
 /// A whole Failure message.
-Packet pack(RequestId id, const oast::Failure& failure);
+Packet pack(RequestId id, const oast::Failure& failure, std::uint64_t number = 0);
 
 inline std::string_view text(const flatbuffers::String* s) {
   return s ? std::string_view{s->data(), s->size()} : std::string_view{};

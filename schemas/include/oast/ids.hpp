@@ -2,6 +2,7 @@
 #pragma once
 
 #include <compare>
+#include <cstddef>
 #include <cstdint>
 #include <functional>
 
@@ -27,6 +28,13 @@ using RequestId = Id<struct RequestTag>;
 /// A channel; unique in its kernel.
 using ChannelId = Id<struct ChannelTag>;
 
+/// One request among those of all hosts: hosts choose ids on their own, so it takes both.
+struct RequestKey {
+  PeerId host;
+  RequestId id;
+  auto operator<=>(const RequestKey&) const = default;  // NOLINT(modernize-use-nullptr)
+};
+
 constexpr PeerId peer_of(KernelId kernel) { return PeerId{kernel.value}; }
 
 }  // namespace oast
@@ -35,5 +43,12 @@ template <class Tag>
 struct std::hash<oast::Id<Tag>> {
   std::size_t operator()(oast::Id<Tag> id) const noexcept {
     return std::hash<std::uint64_t>{}(id.value);
+  }
+};
+
+template <>
+struct std::hash<oast::RequestKey> {
+  std::size_t operator()(const oast::RequestKey& key) const noexcept {
+    return static_cast<std::size_t>(key.host.value * 0x9E3779B97F4A7C15U ^ key.id.value);
   }
 };

@@ -266,26 +266,27 @@ class Decoding(unittest.TestCase):
         self.addCleanup(sys.path.remove, str(PACKAGE))
 
     def decode(self, nodes):
-        from oast_kernel.decode import Decoder
-        from oast_kernel.encode import NODE_SIZE
-        from oast_kernel.library import address_of
-        return Decoder(address_of(nodes), len(nodes) // NODE_SIZE).value()
+        from oast_kernel.codec.decode import decode
+        from oast_kernel.codec.memory import address_of
+        from oast_kernel.codec.nodes import NODE_SIZE
+        from oast_kernel.values import KERNEL
+        return decode(address_of(nodes), len(nodes) // NODE_SIZE, KERNEL)
 
     def test_a_key_that_is_a_map_is_refused_with_its_reason(self):
-        from oast_kernel.encode import LIST, MAP, NIL
+        from oast_kernel.codec.nodes import LIST, MAP, NIL
         node = struct.Struct("<I36xQ24x").pack  # kind, number of items
         for key in (node(MAP, 0), node(LIST, 1) + node(MAP, 0)):
             with self.assertRaisesRegex(TypeError, "a key of a map is a dict, which no dict can"):
                 self.decode(node(MAP, 1) + key + node(NIL, 0))
 
     def test_bytes_may_be_longer_than_an_int_of_c_counts(self):
-        from oast_kernel.encode import BYTES
-        from oast_kernel.library import address_of
+        from oast_kernel.codec.memory import Pin
+        from oast_kernel.codec.nodes import BYTES
         size = 2**31 + 3
         try:
             memory = mmap.mmap(-1, size)  # takes no memory until it is written
             memory[size - 1] = 7
-            data = self.decode(struct.pack("<I20xQQ32x", BYTES, address_of(memory), size))
+            data = self.decode(struct.pack("<I20xQQ32x", BYTES, Pin(memory).address, size))
         except (OSError, MemoryError):
             self.skipTest("there is no memory of 2 GiB")
         self.assertEqual((len(data), data[-3:]), (size, b"\0\0\7"))

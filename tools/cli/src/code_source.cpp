@@ -16,7 +16,7 @@ bool whole(const Completeness& state) { return state.status != CodeStatus::incom
 
 class TypedCode : public CodeSource {
  public:
-  TypedCode(Signals& signals, const std::string& language, Judge judge,
+  TypedCode(SignalReader& signals, const std::string& language, Judge judge,
             LineEditor::Complete complete)
       : judge_(std::move(judge)),
         complete_(std::move(complete)),
@@ -80,7 +80,7 @@ class TypedCode : public CodeSource {
 
 class PipedCode : public CodeSource {
  public:
-  PipedCode(Signals& signals, Judge judge) : signals_(signals), judge_(std::move(judge)) {}
+  PipedCode(SignalReader& signals, Judge judge) : signals_(signals), judge_(std::move(judge)) {}
 
   Piece next() override {
     const ExitOnSignal impatient(signals_);
@@ -98,19 +98,19 @@ class PipedCode : public CodeSource {
   void print(std::string_view text) override { out().write(text); }
 
  private:
-  Signals& signals_;
+  SignalReader& signals_;
   Judge judge_;
-  Bell never_;
+  WakeEvent never_;
 };
 
 }  // namespace
 
-std::unique_ptr<CodeSource> typed_code(Signals& signals, const std::string& language, Judge judge,
-                                       LineEditor::Complete complete) {
+std::unique_ptr<CodeSource> typed_code(SignalReader& signals, const std::string& language,
+                                       Judge judge, LineEditor::Complete complete) {
   return std::make_unique<TypedCode>(signals, language, std::move(judge), std::move(complete));
 }
 
-std::unique_ptr<CodeSource> piped_code(Signals& signals, Judge judge) {
+std::unique_ptr<CodeSource> piped_code(SignalReader& signals, Judge judge) {
   return std::make_unique<PipedCode>(signals, std::move(judge));
 }
 

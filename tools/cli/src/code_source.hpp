@@ -8,7 +8,7 @@
 
 #include "history_file.hpp"
 #include "line_editor.hpp"
-#include "signals.hpp"
+#include "signal_reader.hpp"
 
 namespace oast::cli {
 
@@ -31,9 +31,9 @@ class CodeSource {
 };
 
 /// A person at a terminal. `language` is part of the prompt.
-std::unique_ptr<CodeSource> typed_code(Signals& signals, const std::string& language, Judge judge,
-                                       LineEditor::Complete complete);
+std::unique_ptr<CodeSource> typed_code(SignalReader& signals, const std::string& language,
+                                       Judge judge, LineEditor::Complete complete);
 /// Our standard input as it comes, without prompts.
-std::unique_ptr<CodeSource> piped_code(Signals& signals, Judge judge);
+std::unique_ptr<CodeSource> piped_code(SignalReader& signals, Judge judge);
 
 }  // namespace oast::cli

@@ -8,7 +8,7 @@
 
 #include "console.hpp"
 #include "exit_code.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {

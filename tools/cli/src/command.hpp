@@ -7,7 +7,7 @@
 #include <string>
 #include <vector>
 
-#include "session.hpp"
+#include "target_kernel.hpp"
 
 namespace oast::cli {
 

@@ -24,7 +24,7 @@ bool wants_colours() {
 }
 
 // Waits until `fd` takes bytes; false when `cancel` rang first, or it does not in time.
-bool writable(int fd, const Bell* cancel, std::chrono::milliseconds patience) {
+bool writable(int fd, const WakeEvent* cancel, std::chrono::milliseconds patience) {
   std::array<pollfd, 2> fds{{{fd, POLLOUT, 0}, {cancel ? cancel->fd() : -1, POLLIN, 0}}};
   int ready = 0;
   while ((ready = poll(fds.data(), fds.size(), static_cast<int>(patience.count()))) < 0) {
@@ -58,7 +58,8 @@ std::string_view code_of(Style style) {
 Writer::Writer(int fd)
     : fd_(fd), terminal_(isatty(fd) == 1), colours_(terminal_ && wants_colours()) {}
 
-bool Writer::write(std::string_view text, const Bell* cancel, std::chrono::milliseconds patience) {
+bool Writer::write(std::string_view text, const WakeEvent* cancel,
+                   std::chrono::milliseconds patience) {
   const std::lock_guard lock(mutex_);
   while (!text.empty() && !reader_gone_) {
     if (!writable(fd_, cancel, patience)) return false;
@@ -100,7 +101,7 @@ Writer& err() {
   return writer;
 }
 
-void say(std::string_view text, const Bell* cancel, std::chrono::milliseconds patience) {
+void say(std::string_view text, const WakeEvent* cancel, std::chrono::milliseconds patience) {
   try {
     err().write(text, cancel, patience);
   } catch (const std::system_error&) {

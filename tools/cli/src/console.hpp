@@ -7,7 +7,7 @@
 #include <string>
 #include <string_view>
 
-#include "bell.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
@@ -25,7 +25,7 @@ class Writer {
   /// Writes all of it, or as much as goes until the reader is gone, `cancel` rings, or the reader
   /// takes nothing for so long. Blocks while the reader is slow. Returns whether all was written.
   /// Throws std::system_error for a full disk and the like.
-  bool write(std::string_view text, const Bell* cancel = nullptr,
+  bool write(std::string_view text, const WakeEvent* cancel = nullptr,
              std::chrono::milliseconds patience = kForever);
   /// As `write`, but throws ReaderGone.
   void print(std::string_view text);
@@ -54,7 +54,7 @@ Writer& err();
 
 /// To standard error, if its reader takes it. What could not be said changes nothing else: never
 /// throws.
-void say(std::string_view text, const Bell* cancel = nullptr,
+void say(std::string_view text, const WakeEvent* cancel = nullptr,
          std::chrono::milliseconds patience = kForever);
 /// The same for "oast: text\n".
 void complain(std::string_view text, std::chrono::milliseconds patience = kForever);

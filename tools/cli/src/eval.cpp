@@ -88,22 +88,22 @@ int print_outcome(const Outcome& outcome, const std::string& language) {
 }
 
 int evaluate(const EvalCommand& command) {
-  Signals signals;
-  std::optional<Session> session;
+  SignalReader signals;
+  std::optional<TargetKernel> target;
   std::string language;
   {
     const ExitOnSignal impatient(signals);
-    session.emplace(command.kernel);
-    language = session->language();
+    target.emplace(command.kernel);
+    language = target->language();
   }
   ExecutionOptions options{.source_name = "eval", .collect = command.json};
   if (command.timeout) options.timeout = std::chrono::duration<double>(*command.timeout);
-  const Outcome outcome = execute(session->worker(), session->own(), signals,
+  const Outcome outcome = execute(target->worker(), target->own(), signals,
                                   {.text = command.code, .reply = Evaluator::Request::Reply::shown},
                                   std::move(options));
   const ExitOnSignal impatient(signals);  // a long value may be in nobody's interest
   if (!command.json) return print_outcome(outcome, language);
-  out().print(dump(outcome_json(outcome, session->worker().name(), language)) + "\n");
+  out().print(dump(outcome_json(outcome, target->worker().name(), language)) + "\n");
   return exit_code(outcome);
 }
 

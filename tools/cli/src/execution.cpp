@@ -4,7 +4,7 @@
 #include "exit_code.hpp"
 #include "explain.hpp"
 #include "request_streams.hpp"
-#include "watchman.hpp"
+#include "request_watchdog.hpp"
 
 namespace oast::cli {
 namespace {
@@ -21,7 +21,7 @@ std::variant<Value, Failure> result_of(const Future<Value>& future) {
 
 }  // namespace
 
-Outcome execute(Worker& worker, bool own, Signals& signals, Evaluator::Request request,
+Outcome execute(Worker& worker, bool own, SignalReader& signals, Evaluator::Request request,
                 ExecutionOptions options) {
   const auto start = std::chrono::steady_clock::now();
   const auto streams =
@@ -37,16 +37,16 @@ Outcome execute(Worker& worker, bool own, Signals& signals, Evaluator::Request r
   {
     auto left = options.timeout;
     if (left) *left -= start - options.since;
-    Watchman watchman(worker, own, signals, future, *streams, left);
+    RequestWatchdog watchdog(worker, own, signals, future, *streams, left);
     // An abandoned request never becomes ready: look up now and then.
-    while (!future.wait_for(100ms) && !watchman.abandoned()) {
+    while (!future.wait_for(100ms) && !watchdog.abandoned()) {
     }
     outcome.abandoned = !future.ready();
     streams->end();
-    watchman.leave();
-    outcome.cut = watchman.cut();
-    outcome.signal = watchman.signal();
-    outcome.killed = watchman.killed();
+    watchdog.leave();
+    outcome.cut = watchdog.cut();
+    outcome.signal = watchdog.signal();
+    outcome.killed = watchdog.killed();
   }
   streams->rethrow();
   outcome.timeout = options.timeout.value_or(0s);
@@ -67,7 +67,7 @@ int exit_code(const Outcome& outcome) {
   return exit_code(outcome.failure()->kind);
 }
 
-void explain(const Outcome& outcome, const Bell* cancel) {
+void explain(const Outcome& outcome, const WakeEvent* cancel) {
   if (outcome.value() || outcome.cut == Cut::reader_gone) return;
   const std::string_view how = outcome.abandoned ? "; it did not stop and is still running"
                                : outcome.killed  ? "; it did not stop, so its kernel was killed"

@@ -10,10 +10,10 @@
 #include <variant>
 #include <vector>
 
-#include "bell.hpp"
 #include "oast/worker.hpp"
 #include "request_streams.hpp"
-#include "signals.hpp"
+#include "signal_reader.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
@@ -52,7 +52,7 @@ struct Outcome {
 ///
 /// Throws std::system_error when the output cannot be written for another reason than that its
 /// reader left.
-Outcome execute(Worker& worker, bool own, Signals& signals, Evaluator::Request request,
+Outcome execute(Worker& worker, bool own, SignalReader& signals, Evaluator::Request request,
                 ExecutionOptions options);
 
 /// The exit code that the outcome calls for.
@@ -60,6 +60,6 @@ int exit_code(const Outcome& outcome);
 
 /// Says on standard error why there is no value. Nothing when there is one. Ends early when
 /// `cancel` rings.
-void explain(const Outcome& outcome, const Bell* cancel = nullptr);
+void explain(const Outcome& outcome, const WakeEvent* cancel = nullptr);
 
 }  // namespace oast::cli

@@ -3,19 +3,19 @@
 
 #include <thread>
 
-#include "bell.hpp"
-#include "signals.hpp"
+#include "signal_reader.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
 /// While it lives, a SIGINT, SIGTERM or SIGHUP ends the program on the spot, as it would have
-/// without Signals: for waits that cannot be called off, such as the start of a kernel, and while
-/// somebody may be slow to read what we print. What was started ends with us, because its launcher
-/// and its broker see us go.
+/// without SignalReader: for waits that cannot be called off, such as the start of a kernel, and
+/// while somebody may be slow to read what we print. What was started ends with us, because its
+/// launcher and its broker see us go.
 class ExitOnSignal {
  public:
   /// With `interrupted`, SIGINT rings that instead. It must outlive this.
-  explicit ExitOnSignal(Signals& signals, Bell* interrupted = nullptr);
+  explicit ExitOnSignal(SignalReader& signals, WakeEvent* interrupted = nullptr);
   ~ExitOnSignal();
   ExitOnSignal(const ExitOnSignal&) = delete;
   ExitOnSignal& operator=(const ExitOnSignal&) = delete;
@@ -23,9 +23,9 @@ class ExitOnSignal {
  private:
   void watch();
 
-  Signals& signals_;
-  Bell* const interrupted_;
-  Bell over_;
+  SignalReader& signals_;
+  WakeEvent* const interrupted_;
+  WakeEvent over_;
   std::thread thread_;
 };
 

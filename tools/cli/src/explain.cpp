@@ -53,7 +53,7 @@ std::string explain_error(const Failure& failure) {
 
 }  // namespace
 
-void explain(const Failure& failure, const Bell* cancel) {
+void explain(const Failure& failure, const WakeEvent* cancel) {
   const bool died = failure.kind == FailureKind::kernel_died;
   const bool raised = failure.kind == FailureKind::remote_exception;
   say(died     ? explain_death(failure)

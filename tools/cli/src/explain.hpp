@@ -3,14 +3,14 @@
 
 #include <string>
 
-#include "bell.hpp"
 #include "oast/error.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
 /// Prints a failure to standard error: message and traceback, or how the kernel died and the last
 /// lines that it wrote. Ends early when `cancel` rings.
-void explain(const Failure& failure, const Bell* cancel = nullptr);
+void explain(const Failure& failure, const WakeEvent* cancel = nullptr);
 
 /// "exited with code 3", "killed by SIGKILL", ...: what the death says of itself.
 std::string death_text(const Death& death);

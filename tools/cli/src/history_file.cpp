@@ -69,7 +69,7 @@ std::vector<std::string> HistoryFile::load() {
   if (all > 2 * kKept) {
     std::string text;
     for (const std::string& entry : entries) text += escape(entry);
-    // Replaced as a whole: a session that appends meanwhile loses at most its own line.
+    // Replaced as a whole: a target that appends meanwhile loses at most its own line.
     const std::filesystem::path fresh = path_.string() + ".new";
     if (const UniqueFd fd = open_private(fresh, O_TRUNC)) {
       write_all(fd.get(), text);

@@ -12,7 +12,7 @@
 #include "console.hpp"
 #include "history_file.hpp"
 #include "table.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {
@@ -29,7 +29,7 @@ std::string common_prefix(const std::vector<std::string>& words) {
 
 }  // namespace
 
-LineEditor::LineEditor(Signals& signals, Complete complete)
+LineEditor::LineEditor(SignalReader& signals, Complete complete)
     : signals_(signals),
       complete_(std::move(complete)),
       editor_(el_init("oast", stdin, stdout, stderr), &el_end),
@@ -93,7 +93,7 @@ void LineEditor::print(std::string_view text) {
   const std::lock_guard lock(mutex_);
   if (reading_) {
     pending_ += text;
-    pending_bell_.ring();
+    pending_bell_.set();
   } else {
     out().write(text);
   }
@@ -172,7 +172,7 @@ void LineEditor::show_pending() {
   {
     const std::lock_guard lock(mutex_);
     text = std::exchange(pending_, {});
-    pending_bell_.silence();
+    pending_bell_.clear();
   }
   if (!text.ends_with('\n')) text += '\n';
   out().write("\r\x1b[J" + text);

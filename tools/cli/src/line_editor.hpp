@@ -11,9 +11,9 @@
 #include <string_view>
 #include <vector>
 
-#include "bell.hpp"
 #include "oast/evaluator.hpp"
-#include "signals.hpp"
+#include "signal_reader.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
@@ -24,7 +24,7 @@ class LineEditor {
   /// What could stand at byte `cursor` of the line. May throw Error, which counts as nothing.
   using Complete = std::function<Completions(std::string_view line, std::size_t cursor)>;
 
-  LineEditor(Signals& signals, Complete complete);
+  LineEditor(SignalReader& signals, Complete complete);
   ~LineEditor();
   LineEditor(const LineEditor&) = delete;
   LineEditor& operator=(const LineEditor&) = delete;
@@ -64,7 +64,7 @@ class LineEditor {
   unsigned char complete();
   void show_matches(const std::vector<std::string>& matches);
 
-  Signals& signals_;
+  SignalReader& signals_;
   Complete complete_;
   std::unique_ptr<EditLine, decltype(&el_end)> editor_;
   std::unique_ptr<History, decltype(&history_end)> history_;
@@ -76,7 +76,7 @@ class LineEditor {
   std::mutex mutex_;
   bool reading_ = false;
   std::string pending_;
-  Bell pending_bell_;
+  WakeEvent pending_bell_;
 };
 
 }  // namespace oast::cli

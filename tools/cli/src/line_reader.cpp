@@ -9,7 +9,7 @@
 
 namespace oast::cli {
 
-std::optional<std::string> LineReader::line(const Bell& cancel) {
+std::optional<std::string> LineReader::line(const WakeEvent& cancel) {
   const std::lock_guard lock(mutex_);
   std::size_t searched = 0;
   for (;;) {
@@ -21,19 +21,19 @@ std::optional<std::string> LineReader::line(const Bell& cancel) {
     }
     searched = buffer_.size();
     if (fill(cancel)) continue;
-    if (cancel.rung() || buffer_.empty()) return std::nullopt;
+    if (cancel.is_set() || buffer_.empty()) return std::nullopt;
     return std::exchange(buffer_, {});  // the last line need not end in a newline
   }
 }
 
-std::string LineReader::rest(const Bell& cancel) {
+std::string LineReader::rest(const WakeEvent& cancel) {
   const std::lock_guard lock(mutex_);
   while (fill(cancel)) {
   }
   return std::exchange(buffer_, {});
 }
 
-bool LineReader::fill(const Bell& cancel) {
+bool LineReader::fill(const WakeEvent& cancel) {
   std::array<pollfd, 2> fds{{{fd_, POLLIN, 0}, {cancel.fd(), POLLIN, 0}}};
   for (;;) {
     if (poll(fds.data(), fds.size(), -1) < 0) {

@@ -5,7 +5,7 @@
 #include <optional>
 #include <string>
 
-#include "bell.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
@@ -17,13 +17,13 @@ class LineReader {
 
   /// The next line without its newline. Blocks. Nothing at the end of input, or when `cancel` rings
   /// first; a line that was begun is then kept for the next call.
-  std::optional<std::string> line(const Bell& cancel);
+  std::optional<std::string> line(const WakeEvent& cancel);
   /// All that is left. Blocks until the end of input or until `cancel` rings.
-  std::string rest(const Bell& cancel);
+  std::string rest(const WakeEvent& cancel);
 
  private:
   /// Reads more into `buffer_`; false at the end, an error, or when cancelled.
-  bool fill(const Bell& cancel);
+  bool fill(const WakeEvent& cancel);
 
   std::mutex mutex_;
   int fd_;

@@ -26,12 +26,12 @@ constexpr const char* kExamples =
 
 class Repl {
  public:
-  Repl(const KernelChoice& choice, Signals& signals)
+  Repl(const KernelChoice& choice, SignalReader& signals)
       : interactive_(isatty(STDIN_FILENO) == 1 && out().is_terminal()), signals_(signals) {
     {
       const ExitOnSignal impatient(signals);
-      session_.emplace(choice, [this](const Output& output) { show_late(output); });
-      language_ = session_->language();
+      target_.emplace(choice, [this](const Output& output) { show_late(output); });
+      language_ = target_->language();
     }
     const Judge judge = [this](std::string_view code) { return this->judge(code); };
     source_ = interactive_ ? typed_code(signals, language_, judge,
@@ -56,29 +56,29 @@ class Repl {
 
  private:
   void greet() {
-    const Worker& worker = session_->worker();
+    const Worker& worker = target_->worker();
     say(styled(err(), Style::bold, "oast") + ", " +
         (language_.empty() ? "kernel" : language_ + " kernel") + " " + worker.name() +
-        (session_->own() ? "" : ", which stays when you leave") +
+        (target_->own() ? "" : ", which stays when you leave") +
         ". Ctrl-D ends, ?name explains, Tab completes.\n");
   }
 
   int evaluate(const std::string& text) {
     const Outcome outcome =
-        execute(session_->worker(), session_->own(), signals_,
+        execute(target_->worker(), target_->own(), signals_,
                 {.text = text, .reply = Evaluator::Request::Reply::shown}, {.source_name = "repl"});
     show(outcome);
     const int code = exit_code(outcome);
     const bool asked = outcome.cut == Cut::terminated || outcome.cut == Cut::reader_gone ||
                        (outcome.cut == Cut::interrupted && !interactive_);
     ended_ = asked || outcome.abandoned || code == kNoBroker;
-    if (!ended_ && !session_->worker().isrunning()) recover();
+    if (!ended_ && !target_->worker().isrunning()) recover();
     return code;
   }
 
   // At a terminal, Ctrl-C ends the printing and nothing else.
   void show(const Outcome& outcome) {
-    Bell enough;
+    WakeEvent enough;
     const ExitOnSignal impatient(signals_, interactive_ ? &enough : nullptr);
     if (const Value* value = outcome.value(); value && !value->is_nil()) {
       const std::string gap = out().at_line_start() ? "" : "\n";
@@ -88,7 +88,7 @@ class Repl {
       out().write("\n", &enough);
     }
     explain(outcome, &enough);
-    if (enough.rung()) out().write("\n");  // the terminal has shown ^C
+    if (enough.is_set()) out().write("\n");  // the terminal has shown ^C
     if (out().reader_gone()) throw ReaderGone{};
   }
 
@@ -102,38 +102,38 @@ class Repl {
     try {
       const int detail = text.starts_with("??") ? 1 : 0;
       const ExitOnSignal impatient(signals_);
-      const auto found = session_->worker().inspect(name, name.size(), detail);
+      const auto found = target_->worker().inspect(name, name.size(), detail);
       out().print(found ? *found + (found->ends_with('\n') ? "" : "\n")
                         : "nothing is known of " + name + "\n");
       return kDone;
     } catch (const Error& error) {
       explain(error.failure());
-      if (!session_->worker().isrunning()) recover();
+      if (!target_->worker().isrunning()) recover();
       return exit_code(error.kind());
     }
   }
 
   // The kernel died: another takes its place, unless it was somebody else's.
   void recover() {
-    if (!session_->own()) {
+    if (!target_->own()) {
       ended_ = true;
       return;
     }
     const ExitOnSignal impatient(signals_);
-    session_->restart();
-    complain("its state is lost; kernel " + session_->worker().name() + " takes its place");
+    target_->restart();
+    complain("its state is lost; kernel " + target_->worker().name() + " takes its place");
   }
 
   // A kernel that is at work answers no questions: then the code is sent as it is, and Tab finds
   // nothing.
   bool at_work() {
-    return !session_->own() &&
-           session_->broker().find(session_->worker().id()).state == KernelState::busy;
+    return !target_->own() &&
+           target_->broker().find(target_->worker().id()).state == KernelState::busy;
   }
 
   Completeness judge(std::string_view code) {
     try {
-      if (!at_work()) return session_->worker().is_complete(code);
+      if (!at_work()) return target_->worker().is_complete(code);
     } catch (const Error&) {
       // Evaluating it will say what is wrong.
     }
@@ -142,7 +142,7 @@ class Repl {
 
   Completions complete(std::string_view code, std::size_t cursor) {
     if (at_work()) return {};
-    return session_->worker().complete(code, cursor);
+    return target_->worker().complete(code, cursor);
   }
 
   // Output of what an earlier request left running.
@@ -152,11 +152,11 @@ class Repl {
   }
 
   const bool interactive_;
-  Signals& signals_;
+  SignalReader& signals_;
   std::string language_;
   bool ended_ = false;
-  std::unique_ptr<CodeSource> source_;  // outlives the session, whose callbacks use it
-  std::optional<Session> session_;
+  std::unique_ptr<CodeSource> source_;  // outlives the target, whose callbacks use it
+  std::optional<TargetKernel> target_;
 };
 
 }  // namespace
@@ -167,7 +167,7 @@ void add_repl(CLI::App& app, Action& action) {
   add_kernel_options(sub, *choice);
   sub.callback([choice, &action] {
     action = [choice] {
-      Signals signals;
+      SignalReader signals;
       return Repl(*choice, signals).run();
     };
   });

@@ -11,7 +11,7 @@
 namespace oast::cli {
 
 void RequestStreams::write(const Output& output) {
-  if (muted_.rung() || broken_.rung()) return;
+  if (muted_.is_set() || broken_.is_set()) return;
   if (collect_) {
     keep(output);
   } else {
@@ -54,13 +54,13 @@ void RequestStreams::print(const Output& output) {
     const bool text = output.stream != Output::Stream::display;
     const std::string gap = text || writer.at_line_start() ? "" : "\n";
     writer.write(text ? output.text : gap + display_text(output), &muted_);
-    if (writer.reader_gone()) broken_.ring();
+    if (writer.reader_gone()) broken_.set();
   } catch (const std::system_error&) {
     {
       const std::lock_guard lock(mutex_);
       fault_ = std::current_exception();
     }
-    broken_.ring();
+    broken_.set();
   }
 }
 

@@ -7,8 +7,8 @@
 #include <string>
 #include <vector>
 
-#include "bell.hpp"
 #include "oast/evaluator.hpp"
+#include "wake_event.hpp"
 
 namespace oast::cli {
 
@@ -26,11 +26,11 @@ class RequestStreams {
   std::optional<std::string> read(const std::string& prompt, bool password);
 
   /// Drops all output from now on, also what is being written.
-  void mute() noexcept { muted_.ring(); }
+  void mute() noexcept { muted_.set(); }
   /// The request is over: calls off a read that waits.
-  void end() noexcept { ended_.ring(); }
+  void end() noexcept { ended_.set(); }
   /// Rings when our output cannot be written any longer.
-  const Bell& broken() const noexcept { return broken_; }
+  const WakeEvent& broken() const noexcept { return broken_; }
   /// Throws what broke our output, unless its reader just left.
   void rethrow();
   std::vector<Output> collected();
@@ -40,9 +40,9 @@ class RequestStreams {
   void print(const Output& output);
 
   const bool collect_;
-  Bell muted_;
-  Bell ended_;
-  Bell broken_;
+  WakeEvent muted_;
+  WakeEvent ended_;
+  WakeEvent broken_;
   std::mutex mutex_;
   std::vector<Output> outputs_;
   std::exception_ptr fault_;

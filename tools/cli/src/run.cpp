@@ -14,7 +14,7 @@
 #include "exit_on_signal.hpp"
 #include "explain.hpp"
 #include "line_reader.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {
@@ -47,7 +47,7 @@ std::string read_file(const std::string& path) {
 }
 
 std::string read_program(const std::string& path) {
-  std::string code = path == "-" ? input().rest(Bell{}) : read_file(path);
+  std::string code = path == "-" ? input().rest(WakeEvent{}) : read_file(path);
   // A "#!" line is for the system. Its newline stays, so that line numbers are those of the file.
   if (code.starts_with("#")) code.erase(0, code.find('\n'));
   return code;
@@ -93,7 +93,7 @@ std::optional<int> exit_of_program(const Outcome& outcome) {
 // What python does once a program is over: waits for its threads, and runs what it left to atexit.
 constexpr const char* kFinish = "oast_kernel.finish";
 
-int report(const Outcome& outcome, Signals& signals) {
+int report(const Outcome& outcome, SignalReader& signals) {
   const ExitOnSignal impatient(signals);  // nobody may be reading a long message
   if (const auto status = exit_of_program(outcome)) return *status;
   explain(outcome);
@@ -108,30 +108,30 @@ bool leaves_rest(const Outcome& outcome) {
 }
 
 // Ends a program in our own Python kernel as python does. `status` is its exit code so far.
-int finish(Session& session, Signals& signals, ExecutionOptions options, int status) {
+int finish(TargetKernel& target, SignalReader& signals, ExecutionOptions options, int status) {
   const Evaluator::Request request{.what = Evaluator::Request::What::call,
                                    .text = kFinish,
                                    .reply = Evaluator::Request::Reply::done};
-  const Outcome outcome = execute(session.worker(), true, signals, request, std::move(options));
+  const Outcome outcome = execute(target.worker(), true, signals, request, std::move(options));
   const bool unknown = outcome.failure() && outcome.failure()->kind == FailureKind::not_found;
   return outcome.value() || unknown ? status : report(outcome, signals);
 }
 
 int run_program(const RunCommand& command, const std::string& code) {
-  Signals signals;
-  std::optional<Session> session;
+  SignalReader signals;
+  std::optional<TargetKernel> target;
   std::string language;
   // What threads print when the program's own code has ended.
   const auto late = std::make_shared<RequestStreams>(false);
   {
     const ExitOnSignal impatient(signals);
-    session.emplace(command.kernel, [late](const Output& output) { late->write(output); });
-    language = session->language();
+    target.emplace(command.kernel, [late](const Output& output) { late->write(output); });
+    language = target->language();
     if (language == "lua") {
       std::vector<Value> words;
       for (const std::string& word : command.words) words.push_back(argument(word));
       // Ahead of the program in the same lane, so there is nothing to wait for.
-      session->worker().remote_do(kSetArg, {.source_name = "oast", .args = std::move(words)});
+      target->worker().remote_do(kSetArg, {.source_name = "oast", .args = std::move(words)});
     }
   }
   const std::string& path = command.words.front();
@@ -143,10 +143,10 @@ int run_program(const RunCommand& command, const std::string& code) {
   ExecutionOptions rest{.timeout = options.timeout, .streams = late};
   const Evaluator::Request request{.text = code, .reply = Evaluator::Request::Reply::done};
   const Outcome outcome =
-      execute(session->worker(), session->own(), signals, request, std::move(options));
+      execute(target->worker(), target->own(), signals, request, std::move(options));
   const int status = report(outcome, signals);
-  if (!session->own() || language != "python" || !leaves_rest(outcome)) return status;
-  return finish(*session, signals, std::move(rest), status);
+  if (!target->own() || language != "python" || !leaves_rest(outcome)) return status;
+  return finish(*target, signals, std::move(rest), status);
 }
 
 }  // namespace

@@ -30,10 +30,10 @@ constexpr const char* kExamples =
     "kernel dies (exit 3). It works in the current directory unless --cwd says otherwise.\n";
 
 // Waits for Ctrl-C, or for the end of the kernel.
-int stay(Worker& worker, Signals& signals) {
-  Bell changed;
+int stay(Worker& worker, SignalReader& signals) {
+  WakeEvent changed;
   const Subscription news = worker.broker().watch([&](const KernelEvent& event) {
-    if (event.info.id == worker.id() && event.info.state == KernelState::dead) changed.ring();
+    if (event.info.id == worker.id() && event.info.state == KernelState::dead) changed.set();
   });
   // It may have died before we watched; and a broker that is gone sends no news.
   constexpr int kLookMs = 1000;
@@ -56,7 +56,7 @@ int stay(Worker& worker, Signals& signals) {
 }
 
 int start(const StartCommand& command) {
-  Signals signals;
+  SignalReader signals;
   std::optional<Worker> worker;
   {
     const ExitOnSignal impatient(signals);

@@ -5,7 +5,7 @@
 #include <cmath>
 #include <cstdio>
 
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {

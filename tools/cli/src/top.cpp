@@ -35,24 +35,24 @@ class News {
   void add(const KernelInfo& info) {
     const std::lock_guard lock(mutex_);
     changed_.push_back(info);
-    bell_.ring();
+    wake_.set();
   }
   std::vector<KernelInfo> take() {
     const std::lock_guard lock(mutex_);
-    bell_.silence();
+    wake_.clear();
     return std::exchange(changed_, {});
   }
-  int fd() const { return bell_.fd(); }
+  int fd() const { return wake_.fd(); }
 
  private:
   std::mutex mutex_;
   std::vector<KernelInfo> changed_;
-  Bell bell_;
+  WakeEvent wake_;
 };
 
 class Top {
  public:
-  Top(const Broker& broker, Signals& signals)
+  Top(const Broker& broker, SignalReader& signals)
       : broker_(broker),
         signals_(signals),
         subscription_(broker.watch([this](const KernelEvent& event) { news_.add(event.info); })) {}
@@ -98,7 +98,7 @@ class Top {
   }
 
   const Broker& broker_;
-  Signals& signals_;
+  SignalReader& signals_;
   News news_;
   Kernels kernels_;
   Clock::time_point listed_{};
@@ -107,7 +107,7 @@ class Top {
 };
 
 int top(const std::string& where) {
-  Signals signals;
+  SignalReader signals;
   std::optional<Broker> broker;
   {
     const ExitOnSignal impatient(signals);

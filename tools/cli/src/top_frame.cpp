@@ -7,7 +7,7 @@
 
 #include "kernel_text.hpp"
 #include "table.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {

@@ -13,7 +13,7 @@
 #include "json_text.hpp"
 #include "kernel_text.hpp"
 #include "table.hpp"
-#include "utf8.hpp"
+#include "terminal_text.hpp"
 
 namespace oast::cli {
 namespace {
@@ -72,7 +72,7 @@ std::string text_line(const KernelEvent& event) {
 }
 
 // Until a signal, the end of our reader, or the end of the broker.
-int wait_for_end(const Broker& broker, Signals& signals, const Bell& reader_gone) {
+int wait_for_end(const Broker& broker, SignalReader& signals, const WakeEvent& reader_gone) {
   constexpr int kLookMs = 500;
   std::array<pollfd, 3> fds{
       {{signals.fd(), POLLIN, 0}, {reader_gone.fd(), POLLIN, 0}, {out().fd(), 0, 0}}};
@@ -80,32 +80,32 @@ int wait_for_end(const Broker& broker, Signals& signals, const Bell& reader_gone
     poll(fds.data(), fds.size(), kLookMs);
     const auto signal = signals.take();
     if (signal && asks_to_end(*signal)) return 128 + *signal;
-    if (reader_gone.rung() || (fds[2].revents & POLLERR) != 0) return kReaderGone;
+    if (reader_gone.is_set() || (fds[2].revents & POLLERR) != 0) return kReaderGone;
     if (!broker.connected()) throw NoBroker("the broker is gone");
   }
 }
 
 int watch(const WatchCommand& command) {
-  Signals signals;
+  SignalReader signals;
   std::optional<Broker> broker;
   {
     const ExitOnSignal impatient(signals);
     broker = connect_broker(command.broker);
   }
-  Bell reader_gone;
-  Bell leaving;
+  WakeEvent reader_gone;
+  WakeEvent leaving;
   std::exception_ptr fault;
   Subscription news = broker->watch([&](const KernelEvent& event) {
     const std::string line = command.json ? json_line(event) : text_line(event);
     try {
-      if (!out().write(line, &leaving)) reader_gone.ring();
+      if (!out().write(line, &leaving)) reader_gone.set();
     } catch (const std::exception&) {
       fault = std::current_exception();
-      reader_gone.ring();
+      reader_gone.set();
     }
   });
   const int code = wait_for_end(*broker, signals, reader_gone);
-  leaving.ring();
+  leaving.set();
   news.reset();
   if (fault) std::rethrow_exception(fault);
   return code;

@@ -50,7 +50,7 @@ class RemoteChannel {
  public:
   RemoteChannel() = default;
   RemoteChannel(std::shared_ptr<detail::ChannelHome> home, ChannelId id)
-      : home_(std::move(home)), id_(id) {}
+      : endpoint_(std::move(home)), id_(id) {}
 
   ChannelId id() const { return id_; }
 
@@ -59,7 +59,7 @@ class RemoteChannel {
   /// Blocks while the channel is empty. Throws Error(not_found) when it is closed and empty.
   T take() const {
     Future<T> taken = take_async();
-    detail::await_take(home_, id_, taken.pending(), std::nullopt);
+    detail::await_take(endpoint_, id_, taken.pending(), std::nullopt);
     return taken.take();
   }
   /// As take, but gives nothing when the time is over first, and then has taken nothing. A worker
@@ -80,7 +80,9 @@ class RemoteChannel {
 
   /// Cancels a take of this channel whose value nobody will get: should it have one, or still get
   /// one, that goes back to the front of the channel. Does not block.
-  void abandon(const Future<T>& taken) const { detail::abandon_take(home_, id_, taken.pending()); }
+  void abandon(const Future<T>& taken) const {
+    detail::abandon_take(endpoint_, id_, taken.pending());
+  }
 
   /// `for (T value : channel)` takes until the channel is closed and empty. Every step blocks.
   class Iterator;
@@ -91,17 +93,17 @@ class RemoteChannel {
   using Operation = detail::ChannelHome::Operation;
 
   std::shared_ptr<detail::Pending> ask(Operation operation, Value value) const {
-    return home_->channel(operation, id_, std::move(value)).pending();
+    return endpoint_->channel(operation, id_, std::move(value)).pending();
   }
 
-  std::shared_ptr<detail::ChannelHome> home_;
+  std::shared_ptr<detail::ChannelHome> endpoint_;
   ChannelId id_;
 };
 
 template <class T>
 std::optional<T> RemoteChannel<T>::take_for(std::chrono::nanoseconds time) const {
   Future<T> taken = take_async();
-  if (!detail::await_take(home_, id_, taken.pending(), time)) return std::nullopt;
+  if (!detail::await_take(endpoint_, id_, taken.pending(), time)) return std::nullopt;
   try {
     return taken.take();
   } catch (const Error& error) {

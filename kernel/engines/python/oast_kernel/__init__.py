@@ -19,7 +19,7 @@ __all__ = ["Channel", "RemoteChannel", "RemoteError", "broker", "call", "clear_o
 _connection: Any = None
 
 # Loaded when asked for: where each name is.
-_HOMES = {"Channel": "channels", "RemoteChannel": "channels", "RemoteError": "decode",
+_HOMES = {"Channel": "channels", "RemoteChannel": "channels", "RemoteError": "values",
           "call": "calls", "clear_output": "displays", "display": "displays",
           "finish": "process", "update_display": "displays"}
 

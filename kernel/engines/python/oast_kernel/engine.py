@@ -7,10 +7,11 @@ import sys
 
 from . import calls, displays, library, tracebacks
 from .channels import RemoteChannel
-from .encode import Encoder, is_plain, scalar_nodes
+from .codec.encode import Encoder, is_plain, scalar_nodes
 from .interrupt import Gate
 from .kernel import Kernel, Request
 from .streams import TextInput, request_tag
+from .values import KERNEL, PORTABLE
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -102,7 +103,7 @@ class Engine:
             return nodes, None
         to_show = want == library.WANT_SHOWN
         try:
-            return None, Encoder(value, portable=to_show)
+            return None, Encoder((value,), PORTABLE if to_show else KERNEL)
         except TypeError:
             if to_show and not shown:
                 displays.emit({"text/plain": displays.plain_text(value)})

@@ -8,10 +8,13 @@ import struct
 import threading
 
 from . import library
-from .decode import Decoder, Memory
-from .encode import Encoder, failure_of
-from .library import MimePart, Text, Value
+from .codec.decode import Decoder, decode
+from .codec.encode import Encoder
+from .codec.memory import address_of, new_method
+from .codec.nodes import Text, Value, text, write_failure
+from .library import MimePart
 from .tracebacks import Report
+from .values import KERNEL, failure_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -47,11 +50,18 @@ class _NoLibrary:
             "the kernel's own; a queue or pipe of multiprocessing reaches it from here")
 
 
+def _memory_type(functions: Any) -> Any:
+    """Keeps a message's memory for as long as an object of it lives."""
+    release = functions.oast_memory_release
+    return type("Memory", (ctypes.c_void_p,), {"__del__": new_method(release)})
+
+
 class Kernel:
     """Functions block and name their thread as their counterparts of oast_kernel.h do."""
 
     def __init__(self) -> None:
         self._library: Any = library.load()
+        self._memory = _memory_type(self._library)
         self._handle = ctypes.c_void_p()
         self._next = ctypes.c_void_p()
         self._next_query = ctypes.c_void_p()
@@ -115,13 +125,12 @@ class Kernel:
     def arguments(self, request: Request) -> List[Any]:
         if not request.args_count:
             return []
-        decoder = Decoder(request.args_address, request.args_nodes,
+        decoder = Decoder(request.args_address, request.args_nodes, KERNEL,
                           lambda: self._retain(request.handle))
         return [decoder.value() for _ in range(request.args_count)]
 
-    def _retain(self, handle: int) -> Memory:
-        return Memory(self._library.oast_request_retain(handle),
-                      self._library.oast_memory_release)
+    def _retain(self, handle: int) -> Any:
+        return self._memory(self._library.oast_request_retain(handle))
 
     def reply(self, request: Request, nodes: Optional[bytes], encoder: Optional[Encoder]) -> bool:
         """Answers with one node, or with what the encoder made; true if memory was lent."""
@@ -137,25 +146,25 @@ class Kernel:
         return True
 
     def _send(self, request: Request, nodes: bytes, count: int, release: Any, context: Any) -> None:
-        value = Value(library.address_of(nodes), count)
+        value = Value(address_of(nodes), count)
         self._library.oast_request_reply(request.handle, value, release, context)
 
     def fail(self, request: Request, error: BaseException,
              status: int = library.REMOTE_EXCEPTION) -> None:
-        record, _held = failure_of(Report(error), status)
+        record = write_failure(failure_of(Report(error), status))
         self._library.oast_request_fail(request.handle, record)
 
     def reply_completions(self, request: Request, matches: Sequence[str], start: int,
                           end: int) -> None:
-        texts = (Text * len(matches))(*map(library.text, matches))
+        texts = (Text * len(matches))(*map(text, matches))
         self._library.oast_request_completions(request.handle, texts, len(matches), start, end)
 
     def reply_inspection(self, request: Request, found: Optional[str]) -> None:
-        text = None if found is None else library.text(found)
-        self._library.oast_request_inspection(request.handle, text)
+        answer = None if found is None else text(found)
+        self._library.oast_request_inspection(request.handle, answer)
 
     def reply_completeness(self, request: Request, status: int, indent: str) -> None:
-        self._library.oast_request_completeness(request.handle, status, library.text(indent))
+        self._library.oast_request_completeness(request.handle, status, text(indent))
 
     # What was lent
 
@@ -198,7 +207,7 @@ class Kernel:
         if not self.forked and threading.current_thread() is not threading.main_thread():
             raise RuntimeError("input comes from the host to the kernel's main thread only")
         line = Value()
-        status = self._library.oast_kernel_input(self._handle, library.text(prompt), password,
+        status = self._library.oast_kernel_input(self._handle, text(prompt), password,
                                                  ctypes.byref(line))
         if status == library.NOT_FOUND:
             return None
@@ -212,8 +221,8 @@ class Kernel:
 
     def put(self, channel: int, value: Any) -> bool:
         """False when the channel is closed."""
-        encoder = Encoder(value)
-        nodes = Value(library.address_of(encoder.nodes), encoder.count)
+        encoder = Encoder((value,), KERNEL)
+        nodes = Value(encoder.address, encoder.count)
         status = self._library.oast_kernel_put(self._handle, channel, nodes)
         if status == library.NOT_FOUND:
             return False
@@ -227,7 +236,7 @@ class Kernel:
         if status == library.NOT_FOUND:
             return False, None
         self._check(status)
-        return True, Decoder(value.nodes, value.count).value() if value.count else None
+        return True, decode(value.nodes or 0, value.count, KERNEL)
 
     def ready(self, channel: int) -> bool:
         ready = ctypes.c_int()

@@ -1,5 +1,5 @@
-"""The kernel SDK, liboast_kernel.so, as ctypes sees it: schemas/include/oast_value.h and
-kernel/include/oast_kernel.h in Python, and nothing more."""
+"""The kernel SDK, liboast_kernel.so, as ctypes sees it: kernel/include/oast_kernel.h in Python, and
+nothing more."""
 
 from __future__ import annotations
 
@@ -7,9 +7,11 @@ import ctypes
 import os
 from ctypes import POINTER, c_char_p, c_int, c_size_t, c_uint32, c_uint64, c_void_p
 
+from .codec.nodes import FailureView, Text, Value
+
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional
+    from typing import Any, List
 
 ABI = 1
 
@@ -29,21 +31,6 @@ STDOUT, STDERR = range(2)
 class Options(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("interrupt_signal", c_int), ("on_interrupt", c_void_p),
                 ("context", c_void_p), ("separate_queries", c_int)]
-
-
-class Text(ctypes.Structure):
-    """Keeps the bytes it is made of alive; `data` of one made elsewhere must not be read."""
-
-    _fields_ = [("data", c_char_p), ("size", c_size_t)]
-
-
-class Value(ctypes.Structure):
-    _fields_ = [("nodes", c_void_p), ("count", c_size_t)]
-
-
-class Failure(ctypes.Structure):
-    _fields_ = [("status", c_uint32), ("message", Text), ("type", Text),
-                ("traceback", POINTER(Text)), ("traceback_count", c_size_t), ("death", c_void_p)]
 
 
 class MimePart(ctypes.Structure):
@@ -66,7 +53,7 @@ _FUNCTIONS = {
     "oast_kernel_fd": (c_int, [c_void_p]),
     "oast_request_get": (c_void_p, [c_void_p]),
     "oast_request_reply": (c_int, [c_void_p, Value, c_void_p, c_void_p]),
-    "oast_request_fail": (c_int, [c_void_p, POINTER(Failure)]),
+    "oast_request_fail": (c_int, [c_void_p, POINTER(FailureView)]),
     "oast_request_completions": (c_int, [c_void_p, POINTER(Text), c_size_t, c_uint32, c_uint32]),
     "oast_request_inspection": (c_int, [c_void_p, POINTER(Text)]),
     "oast_request_completeness": (c_int, [c_void_p, c_int, Text]),
@@ -119,36 +106,3 @@ def load() -> Any:
         raise OSError("%s has version %d of the kernel SDK, this needs %d"
                       % (path, library.oast_kernel_abi(), ABI))
     return library
-
-
-def text(value: str) -> Text:
-    data = value.encode("utf-8", "backslashreplace")
-    return Text(data, len(data))
-
-
-class _Buffer(ctypes.Structure):
-    """CPython's Py_buffer."""
-
-    _fields_ = [("buf", c_void_p), ("obj", c_void_p), ("len", ctypes.c_ssize_t),
-                ("itemsize", ctypes.c_ssize_t), ("readonly", c_int), ("ndim", c_int),
-                ("format", c_char_p), ("shape", c_void_p), ("strides", c_void_p),
-                ("suboffsets", c_void_p), ("internal", c_void_p)]
-
-
-# Not ctypes.pythonapi, whose functions are everybody's, with the types that the last one declared.
-_python = ctypes.PyDLL(None)
-_get_buffer = _python.PyObject_GetBuffer
-_get_buffer.argtypes = [ctypes.py_object, POINTER(_Buffer), c_int]
-_release_buffer = _python.PyBuffer_Release
-_release_buffer.argtypes = [POINTER(_Buffer)]
-_release_buffer.restype = None
-
-
-def address_of(view: Any) -> Optional[int]:
-    """Where the bytes of a contiguous buffer, also a read-only one, are: valid as long as the
-    buffer is held, by a memoryview say."""
-    buffer = _Buffer()
-    _get_buffer(view, ctypes.byref(buffer), 0)
-    address: Optional[int] = buffer.buf
-    _release_buffer(ctypes.byref(buffer))
-    return address

@@ -14,7 +14,7 @@ import threading
 
 import oast_kernel
 
-from . import channels, displays, late, library
+from . import channels, displays, import_hooks, library
 from .engine import Engine
 from .executor import Executor
 from .interrupt import Gate
@@ -121,7 +121,7 @@ def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
     os.register_at_fork(after_in_child=out.forget_kernel)
     os.register_at_fork(after_in_child=err.forget_kernel)
     builtins.input = make_input(kernel.input)
-    late.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
+    import_hooks.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
                                                           make_getpass(kernel.input)))
     # What C code prints must not wait in a buffer for the end of the process.
     libc = ctypes.CDLL(None)

@@ -6,7 +6,7 @@ import __future__
 import _ast as ast  # the module ast takes much longer to import
 import sys
 
-from . import late
+from . import import_hooks
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -45,7 +45,7 @@ class Sources:
         self._flags = 0
         self._lines: Dict[str, Any] = {}  # for linecache
         self._linecache: Any = None
-        late.when_imported("linecache", self._share)
+        import_hooks.when_imported("linecache", self._share)
 
     def _share(self, linecache: Any) -> None:
         linecache.cache.update(self._lines)

@@ -1,0 +1,238 @@
+#include "control_handler.hpp"
+
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <system_error>
+#include <utility>
+
+#include "descriptors.hpp"
+#include "secrets.hpp"
+
+namespace oast::broker {
+
+using wire::Body;
+
+namespace {
+
+constexpr std::size_t kMaxPeers = 16'384;
+constexpr std::size_t kTicketBytes = 16;
+
+std::string str(const flatbuffers::String* text) { return std::string(wire::text(text)); }
+
+}  // namespace
+
+ControlHandler::ControlHandler(EventLoop& loop, const Options& options, const std::string& token,
+                               PeerTable& peers, KernelTable& kernels, PeerSender& sender,
+                               Supervisor& supervisor, Interrupts& interrupts,
+                               Heartbeats& heartbeats, Logger log)
+    : loop_(loop),
+      options_(options),
+      token_(token),
+      peers_(peers),
+      kernels_(kernels),
+      sender_(sender),
+      supervisor_(supervisor),
+      interrupts_(interrupts),
+      heartbeats_(heartbeats),
+      log_(std::move(log)) {}
+
+std::optional<Failure> ControlHandler::hello(const RoutingId& from, const wire::Hello& hello) {
+  auto refusal = admit(from, hello);
+  if (refusal) log_->warn("OB401 a peer was refused: {}", refusal->message);
+  return refusal;
+}
+
+std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::Hello& hello) {
+  const std::string token = str(hello.token());
+  Kernel* kernel = nullptr;
+  const Kernel* within = nullptr;
+  bool proven = false;
+  if (hello.role() == wire::Role::kernel) {
+    if (!token.empty()) kernel = kernels_.by_token(token);
+    proven = kernel != nullptr;
+  } else {
+    proven = equal_secret(token, token_);
+    if (!proven && !token.empty() && hello.role() == wire::Role::host)
+      within = kernels_.by_host_token(token);
+    proven = proven || within != nullptr;
+  }
+  if (!proven) return failure(FailureKind::permission_denied, "the token is not this broker's");
+  if (hello.version_min() > wire::kVersion || hello.version_max() < wire::kVersion)
+    return failure(FailureKind::incompatible, "this broker speaks protocol version " +
+                                                  std::to_string(wire::kVersion) + ", the peer " +
+                                                  std::to_string(hello.version_min()) + " to " +
+                                                  std::to_string(hello.version_max()));
+  if (peers_.size() >= kMaxPeers)
+    return failure(FailureKind::overloaded, "the broker has as many peers as it takes");
+
+  // A kernel's were counted when it was started.
+  if (kernel == nullptr) try {
+      require_descriptors(kLeftByHellos, "let another peer in");
+    } catch (const Error& error) {
+      return error.failure();
+    }
+
+  const PeerId id = kernel != nullptr ? peer_of(kernel->id) : peers_.next_id();
+  Peer& peer = peers_.add(id, hello.role(), from);
+  try {
+    if (within != nullptr) peer.within = within->id;
+    if (kernel == nullptr) watch_process(peer, hello.pid());
+    welcome(peer, hello);
+  } catch (...) {
+    peers_.remove(id);  // it may say Hello again
+    throw;
+  }
+  if (kernel != nullptr) supervisor_.hello(*kernel, hello.pid());
+  return std::nullopt;
+}
+
+void ControlHandler::welcome(Peer& peer, const wire::Hello& hello) {
+  peer.name = str(hello.name());
+  peer.ticket = random_bytes(kTicketBytes);
+  peer.last_heard = loop_.now();
+  log_->debug("OB402 peer {} ({}) said hello", peer.id.value, peer.name);
+  wire::WelcomeT message;
+  message.version = wire::kVersion;
+  message.peer = peer.id.value;
+  message.ticket = peer.ticket;
+  message.heartbeat_ms = static_cast<std::uint32_t>(options_.heartbeat.count());
+  message.heartbeat_misses = options_.heartbeat_misses;
+  sender_.control(peer.id, RequestId{}, message);
+}
+
+/// A hint only: without it, or when it is wrong, heartbeats tell.
+void ControlHandler::watch_process(Peer& peer, int pid) {
+  if (pid <= 0) return;
+  peer.process.reset(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));
+  if (!peer.process) return;
+  try {
+    peer.process_watch =
+        loop_.watch(peer.process.get(), [this, id = peer.id] { on_host_died_(id); });
+  } catch (const std::system_error& error) {
+    log_->warn("OB405 the process of peer {} cannot be watched: {}", peer.id.value, error.what());
+    peer.process.reset();
+  }
+}
+
+Kernel& ControlHandler::require_kernel(std::uint64_t id) const {
+  if (Kernel* kernel = kernels_.find(KernelId{id})) return *kernel;
+  throw Error(FailureKind::not_found, "no kernel " + std::to_string(id) + " on this broker");
+}
+
+void ControlHandler::from_host(Peer& host, const wire::Packet& packet) {
+  const wire::Message& message = packet.root();
+  if (message.body_type() == Body::Pong) return heartbeats_.pong(host, *message.body_as_Pong());
+  if (message.body_type() == Body::Goodbye) return on_goodbye_(host.id);
+  const RequestKey asker{host.id, RequestId{message.id()}};
+  try {
+    serve(host, asker, message);
+  } catch (const Error& error) {
+    sender_.control(asker.host, asker.id, error.failure());
+  } catch (const std::exception& error) {
+    // The system gave out: of descriptors, say. That is the asker's trouble and nobody else's.
+    sender_.control(asker.host, asker.id, failure(FailureKind::overloaded, error.what()));
+  }
+}
+
+void ControlHandler::serve(Peer& host, const RequestKey& asker, const wire::Message& message) {
+  switch (message.body_type()) {
+    case Body::Start:
+      return start(asker, *message.body_as_Start());
+    case Body::Attach:
+      return attach(asker, *message.body_as_Attach());
+    case Body::Stop:
+      return stop(asker, *message.body_as_Stop());
+    case Body::Signal:
+      return signal(asker, *message.body_as_Signal());
+    case Body::Interrupt:
+      return interrupt(asker, *message.body_as_Interrupt());
+    case Body::List:
+      return list(asker);
+    case Body::ListSpecs:
+      return supervisor_.list_specs(asker);
+    default:
+      log_->warn("OB403 host {} sent {} on control", host.id.value,
+                 wire::EnumNameBody(message.body_type()));
+      throw Error(FailureKind::invalid, std::string(wire::EnumNameBody(message.body_type())) +
+                                            " is nothing that a host sends on control");
+  }
+}
+
+void ControlHandler::start(const RequestKey& asker, const wire::Start& body) {
+  wire::StartT request;
+  body.UnPackTo(&request);
+  supervisor_.start(asker, KernelId{peers_.next_id().value}, request);
+}
+
+void ControlHandler::interrupt(const RequestKey& asker, const wire::Interrupt& body) {
+  wire::InterruptT request;
+  body.UnPackTo(&request);
+  if (request.kernel != 0) return interrupts_.ask(asker, require_kernel(request.kernel), request);
+  // Of a Start there is no kernel to name yet.
+  wire::InterruptedT answer;
+  answer.request = request.request;
+  answer.host = asker.host.value;
+  answer.outcome = supervisor_.take_back({asker.host, RequestId{request.request}})
+                       ? wire::InterruptOutcome::cancelled
+                       : wire::InterruptOutcome::already_finished;
+  sender_.answer(asker, answer);
+}
+
+void ControlHandler::attach(const RequestKey& asker, const wire::Attach& body) {
+  const std::string name = str(body.name());
+  const Kernel* kernel =
+      body.kernel() != 0 ? &require_kernel(body.kernel()) : kernels_.by_name(name);
+  if (kernel == nullptr)
+    throw Error(FailureKind::not_found, "no kernel named '" + name + "' on this broker");
+  wire::KernelT answer;
+  answer.info = std::make_unique<wire::KernelInfoT>(describe(*kernel, loop_.now()));
+  sender_.answer(asker, answer);
+}
+
+void ControlHandler::stop(const RequestKey& asker, const wire::Stop& body) {
+  Kernel& kernel = require_kernel(body.kernel());
+  const Supervisor::Deadlines deadlines{std::chrono::milliseconds(body.exit_timeout_ms()),
+                                        std::chrono::milliseconds(body.term_timeout_ms())};
+  supervisor_.stop(kernel, deadlines, DeathCause::stopped, "somebody stopped it");
+  supervisor_.answer_when_dead(kernel, asker);
+}
+
+void ControlHandler::signal(const RequestKey& asker, const wire::Signal& body) {
+  Kernel& kernel = require_kernel(body.kernel());
+  if (body.signal() <= 0 || body.signal() > SIGRTMAX)
+    throw Error(FailureKind::invalid, std::to_string(body.signal()) + " is no signal");
+  if (!kernel.alive()) raise(died(kernel));
+  supervisor_.signal(kernel, body.signal());
+  if (body.signal() == SIGKILL) return supervisor_.answer_when_dead(kernel, asker);
+  sender_.answer(asker, wire::OkT{});
+}
+
+void ControlHandler::list(const RequestKey& asker) {
+  wire::ListingT listing;
+  kernels_.each([&](const Kernel& kernel) {
+    listing.kernels.push_back(std::make_unique<wire::KernelInfoT>(describe(kernel, loop_.now())));
+  });
+  sender_.answer(asker, listing);
+}
+
+void ControlHandler::from_kernel(Peer& peer, Kernel& kernel, const wire::Packet& packet) {
+  const wire::Message& message = packet.root();
+  switch (message.body_type()) {
+    case Body::Pong:
+      return heartbeats_.pong(peer, *message.body_as_Pong());
+    case Body::BreakReply: {
+      wire::BreakReplyT reply;
+      message.body_as_BreakReply()->UnPackTo(&reply);
+      return interrupts_.reply(kernel, RequestId{message.id()}, reply);
+    }
+    case Body::Goodbye:
+      return;  // its process is about to end, and that is what counts
+    default:
+      log_->warn("OB404 kernel {} sent {} on control", kernel.id.value,
+                 wire::EnumNameBody(message.body_type()));
+  }
+}
+
+}  // namespace oast::broker

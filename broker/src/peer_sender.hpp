@@ -1,0 +1,62 @@
+// Messages from the broker to its peers.
+#pragma once
+
+#include <functional>
+#include <string>
+
+#include "kernel.hpp"
+#include "logger.hpp"
+#include "oast/error.hpp"
+#include "peers.hpp"
+#include "sockets.hpp"
+
+namespace oast::broker {
+
+/// Sends to peers by id; what goes to a peer that is gone is dropped, for nobody waits for it.
+class PeerSender {
+ public:
+  PeerSender(PeerTable& peers, RouterSocket& data, RouterSocket& control, Logger log)
+      : peers_(peers), data_(data), control_(control), log_(std::move(log)) {}
+
+  /// Called, maybe more than once, with a peer whose connection turned out to be gone.
+  void on_gone(std::function<void(PeerId)> callback) { on_gone_ = std::move(callback); }
+
+  template <class Object>
+  void control(PeerId to, RequestId id, const Object& object) {
+    send(control_, to, &Peer::control, PeerId{}, wire::pack(id, object));
+  }
+  template <class Object>
+  void answer(const RequestKey& asker, const Object& object) {
+    control(asker.host, asker.id, object);
+  }
+  /// `sequence`: the number of an Eval or Call to a kernel.
+  void data(PeerId to, PeerId from, wire::Packet&& packet, std::uint64_t sequence = 0) {
+    send(data_, to, &Peer::data, from, std::move(packet), sequence);
+  }
+  /// Sends something on data to a process that has ended, and says whether the connection still
+  /// stands. When it does not, all that came over it is there to be received.
+  bool probe_data(PeerId to);
+  /// Ends a request on data with a failure that the broker found.
+  void fail(const RequestKey& key, const Failure& failure) {
+    data(key.host, PeerId{}, wire::pack(key.id, failure));
+  }
+
+ private:
+  void send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId from,
+            wire::Packet&& packet, std::uint64_t sequence = 0);
+
+  PeerTable& peers_;
+  RouterSocket& data_;
+  RouterSocket& control_;
+  Logger log_;
+  std::function<void(PeerId)> on_gone_;
+};
+
+inline Failure failure(FailureKind kind, std::string message) {
+  return {.kind = kind, .message = std::move(message)};
+}
+
+/// "kernel 3 (lua-3) died: killed by SIGKILL", with its death.
+Failure died(const Kernel& kernel);
+
+}  // namespace oast::broker

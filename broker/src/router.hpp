@@ -1,0 +1,100 @@
+// The inside of a broker, put together.
+#pragma once
+
+#include <chrono>
+#include <functional>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <unordered_map>
+
+#include "accept_filter.hpp"
+#include "control_handler.hpp"
+#include "events.hpp"
+#include "heartbeats.hpp"
+#include "interrupts.hpp"
+#include "kernel.hpp"
+#include "message_verifier.hpp"
+#include "peer_sender.hpp"
+#include "peers.hpp"
+#include "requests.hpp"
+#include "runtime_dir.hpp"
+#include "sockets.hpp"
+#include "supervisor.hpp"
+
+namespace oast::broker {
+
+/// The edge where bytes enter: takes messages off the sockets, verifies them, finds out who speaks,
+/// and hands them to the part that they are for. Everything runs on the loop's thread.
+class Router {
+ public:
+  Router(EventLoop& loop, const Options& options, zmq::context_t& context,
+         const RuntimeDir& directory, const std::string& token, const std::string& inproc,
+         const Logger& log);
+
+  Supervisor& supervisor() { return supervisor_; }
+  /// At the broker's end: tells all deaths to the last request, in one go.
+  void finish_deaths() {
+    while (requests_.turn()) continue;
+  }
+
+ private:
+  bool control_turn();
+  bool data_turn();
+  void close_silent();
+  struct Received {
+    bool any;
+    bool dry;
+  };
+  /// Takes a burst off the socket.
+  Received receive(RouterSocket& socket, int most);
+  void verified(RouterSocket& socket, Incoming& in, std::optional<std::string_view> wrong);
+  template <class Work>
+  void guarded(RouterSocket& socket, Incoming& in, const Work& work);
+  /// nullptr: a stranger.
+  Peer* peer_at(const RouterSocket& socket, const RoutingId& from);
+  void handle_control(Incoming& in);
+  void handle_data(Incoming& in);
+  /// Answers the sender of a message whose handling threw.
+  void failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why);
+  void unverified(RouterSocket& socket, Incoming& in, std::string_view wrong);
+  void first_on_data(Incoming& in);
+  void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
+  void connection_gone(PeerId peer);
+  /// A host that has left, whose last data may not have been received yet.
+  struct Leaving {
+    const char* how;
+    bool data_closed;
+    EventLoop::Handle deadline;
+  };
+  void host_leaves(PeerId host, const char* how);
+  EventLoop::Handle gone_after(std::chrono::milliseconds time, PeerId host);
+  void probe_leaving();
+  bool let_ended_go();
+  bool let_leaving_go();
+  void host_gone(PeerId host, const char* how);
+  void host_left(PeerId host, const char* how);
+  void kernel_died(Kernel& kernel);
+
+  EventLoop& loop_;
+  const wire::Limits limits_;
+  Logger log_;
+  AcceptFilter filter_;
+  EventLoop::Handle silence_timer_;
+  RouterSocket control_;
+  RouterSocket data_;
+  MessageVerifier verifier_;
+  EventsSocket events_socket_;
+  PeerTable peers_;
+  KernelTable kernels_;
+  PeerSender sender_;
+  Events events_;
+  Supervisor supervisor_;
+  Interrupts interrupts_;
+  Requests requests_;
+  Heartbeats heartbeats_;
+  ControlHandler control_handler_;
+  std::unordered_map<PeerId, Leaving> leaving_;
+};
+
+}  // namespace oast::broker
