@@ -99,6 +99,7 @@ void ControlHandler::welcome(Peer& peer, const wire::Hello& hello) {
   message.ticket = peer.ticket;
   message.heartbeat_ms = static_cast<std::uint32_t>(options_.heartbeat.count());
   message.heartbeat_misses = options_.heartbeat_misses;
+  if (peer.role == wire::Role::kernel) message.window_bytes = options_.window_bytes;
   sender_.control(peer.id, RequestId{}, message);
 }
 

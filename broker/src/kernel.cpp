@@ -53,6 +53,22 @@ wire::DeathT to_wire(const Death& death) {
   return result;
 }
 
+namespace {
+
+void describe_records(wire::KernelInfoT& info, const KernelRecords& records, Clock::TimePoint now) {
+  const KernelLog& log = records.log;
+  info.unacknowledged_bytes = log.unreleased_bytes();
+  info.log_first = log.first() == log.end() ? 0 : log.first();
+  info.log_last = log.last();
+  info.log_bytes = log.bytes();
+  info.log_problem = records.problem();
+  if (!records.held_by) return;
+  info.held_by = records.held_by->value;
+  info.held_ms = milliseconds(now - records.held_since);
+}
+
+}  // namespace
+
 wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   wire::KernelInfoT info;
   info.id = kernel.id.value;
@@ -74,6 +90,7 @@ wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   info.cpu_seconds = kernel.cpu_seconds;
   info.heartbeat_ms = kernel.round_trip_ms;
   info.age_ms = milliseconds(now - kernel.born);
+  if (kernel.records) describe_records(info, *kernel.records, now);
   if (!kernel.alive()) info.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
   return info;
 }

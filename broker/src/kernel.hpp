@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "event_loop.hpp"
+#include "kernel_records.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
 #include "oast/ids.hpp"
@@ -52,6 +53,7 @@ struct Kernel {
   int pid = 0;
   Clock::TimePoint born;
   RequestQueue queue;
+  std::shared_ptr<KernelRecords> records;  ///< nullptr until it joined
   std::unordered_set<PeerId> hosts;  ///< that have asked it something: its output may go there
 
   std::unique_ptr<Process> process;  ///< nullptr: it is just being started

@@ -4,11 +4,11 @@
 
 namespace oast::broker {
 
-void PeerSender::send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId from,
-                      wire::Packet&& packet, std::uint64_t sequence) {
+void PeerSender::send(RouterSocket& socket, PeerId to, RoutingId Peer::*connection, PeerId from,
+                      wire::Packet&& packet, const wire::Route& route) {
   Peer* peer = peers_.find(to);
-  if (peer == nullptr || (peer->*route).empty()) return;
-  if (socket.send(peer->*route, from, std::move(packet), {.sequence = sequence})) return;
+  if (peer == nullptr || (peer->*connection).empty()) return;
+  if (socket.send(peer->*connection, from, std::move(packet), route)) return;
   log_->debug("OB301 peer {} is gone: a message to it was dropped", to.value);
   if (on_gone_) on_gone_(to);
 }

@@ -29,9 +29,8 @@ class PeerSender {
   void answer(const RequestKey& asker, const Object& object) {
     control(asker.host, asker.id, object);
   }
-  /// `sequence`: the number of an Eval or Call to a kernel.
-  void data(PeerId to, PeerId from, wire::Packet&& packet, std::uint64_t sequence = 0) {
-    send(data_, to, &Peer::data, from, std::move(packet), sequence);
+  void data(PeerId to, PeerId from, wire::Packet&& packet, const wire::Route& route = {}) {
+    send(data_, to, &Peer::data, from, std::move(packet), route);
   }
   /// Sends something on data to a process that has ended, and says whether the connection still
   /// stands. When it does not, all that came over it is there to be received.
@@ -42,8 +41,8 @@ class PeerSender {
   }
 
  private:
-  void send(RouterSocket& socket, PeerId to, RoutingId Peer::*route, PeerId from,
-            wire::Packet&& packet, std::uint64_t sequence = 0);
+  void send(RouterSocket& socket, PeerId to, RoutingId Peer::*connection, PeerId from,
+            wire::Packet&& packet, const wire::Route& route = {});
 
   PeerTable& peers_;
   RouterSocket& data_;

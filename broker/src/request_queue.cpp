@@ -5,12 +5,12 @@
 
 namespace oast::broker {
 
-RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply,
-                                            wire::Packet& packet) {
+RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply, wire::Packet& packet,
+                                            bool keep) {
   const std::size_t bytes = packet.bytes();
   // One that is larger than the limit still gets through, alone.
   if (bytes_ > 0 && bytes_ + bytes > max_bytes_) return Accepted::full;
-  const Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size()};
+  const Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size(), keep};
   const auto [place, added] = open_.try_emplace(key, open);
   if (!added) return Accepted::duplicate;
   try {
@@ -105,7 +105,7 @@ void RequestQueue::host_left(PeerId host) {
 
 bool RequestQueue::dropped(RequestKey key) const {
   return std::ranges::any_of(left_, [&](const Left& left) { return left.host == key.host; }) &&
-         open_.at(key).reply != wire::Reply::nothing;
+         open_.at(key).reply != wire::Reply::nothing && !open_.at(key).keep;
 }
 
 bool RequestQueue::end_some_of_left(std::size_t most) {

@@ -26,6 +26,7 @@ class RequestQueue {
     wire::Reply reply = wire::Reply::value;
     std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
     std::uint64_t place = 0;     ///< waiting: its number among all that ever waited
+    bool keep = false;           ///< goes on when its host leaves
   };
 
   RequestQueue(std::size_t window, std::size_t max_bytes)
@@ -33,7 +34,7 @@ class RequestQueue {
 
   enum class Accepted : unsigned char { yes, duplicate, full };
   /// Takes over `packet` if accepted.
-  Accepted accept(RequestKey key, wire::Reply reply, wire::Packet& packet);
+  Accepted accept(RequestKey key, wire::Reply reply, wire::Packet& packet, bool keep = false);
   Accepted accept_direct(RequestKey key);
 
   struct Dispatch {

@@ -16,6 +16,13 @@ std::optional<wire::Reply> queued_reply(const wire::Message& message) {
   return std::nullopt;
 }
 
+/// Whether the request goes on without its host, and its reply stays in the log.
+bool kept(const wire::Message& message) {
+  if (const auto* eval = message.body_as_Eval()) return eval->keep();
+  if (const auto* call = message.body_as_Call()) return call->keep();
+  return false;
+}
+
 bool is_direct(Body body) {
   switch (body) {
     case Body::Complete:
@@ -99,7 +106,8 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
 }
 
 void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet) {
-  const auto accepted = kernel.queue.accept(key, reply, packet);
+  const bool keep = kept(packet.root());
+  const auto accepted = kernel.queue.accept(key, reply, packet, keep);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
@@ -144,7 +152,8 @@ void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& 
 
 void Requests::dispatch(Kernel& kernel) {
   while (auto next = kernel.queue.dispatch()) try {
-      sender_.data(peer_of(kernel.id), next->key.host, std::move(next->packet), next->sequence);
+      sender_.data(peer_of(kernel.id), next->key.host, std::move(next->packet),
+                   {.sequence = next->sequence});
     } catch (const std::exception& error) {
       end_unsent(kernel, next->key, error);
     }
@@ -163,20 +172,29 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
     ask_for_input(kernel, key, std::move(packet));
   } else if (body == Body::Output) {
     // Also without an open request: what a request left running may write after its end.
-    if (kernel.hosts.contains(to)) sender_.data(to, peer_of(kernel.id), std::move(packet));
+    record(kernel, key, std::move(packet), kernel.hosts.contains(to));
   } else {
     return false;
   }
   return true;
 }
 
+void Requests::record(Kernel& kernel, RequestKey key, wire::Packet&& packet, bool sent, bool keep) {
+  const std::uint64_t number = packet.root().number();
+  if (!delivery_.record(kernel, key, packet, sent ? Delivery::To::host : Delivery::To::log, keep))
+    throw WrongNumber(FailureKind::invalid,
+                      "it sent a record with the number " + std::to_string(number) + " where " +
+                          std::to_string(kernel.records->log.end()) + " was due");
+}
+
 void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
+  const bool here = kernel.hosts.contains(key.host);
+  const bool open = kernel.queue.find(key) != nullptr;
+  record(kernel, key, std::move(packet), here && open);
   // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
   // names the host: the kernel may have gone on to another's request.
-  if (!kernel.hosts.contains(key.host))
-    return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
-  if (kernel.queue.find(key) != nullptr)
-    return sender_.data(key.host, peer_of(kernel.id), std::move(packet));
+  if (!here) return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
+  if (open) return;
   wire::InputReplyT reply;
   reply.eof = true;
   sender_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
@@ -184,12 +202,13 @@ void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& pack
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const auto* found = kernel.queue.find(key);
-  if (found == nullptr) return;  // its host left, or it was answered already
+  // Its host left, or it was answered already.
+  if (found == nullptr) return record(kernel, key, std::move(packet), false);
   const auto* failed = packet.root().body_as_Failure();
   const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
   // It ends when its answer is under way: if that fails, `lost` still finds it.
-  if (found->reply != wire::Reply::nothing)
-    sender_.data(key.host, peer_of(kernel.id), std::move(packet));
+  const bool wanted = found->reply != wire::Reply::nothing;
+  record(kernel, key, std::move(packet), wanted && kernel.hosts.contains(key.host), found->keep);
   const auto open = kernel.queue.end(key);
   interrupts_.ended(kernel, key, *open, interrupted);
   dispatch(kernel);
@@ -201,29 +220,46 @@ void Requests::cancel(Kernel& kernel, RequestKey key) {
     sender_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
 }
 
-void Requests::lost(Kernel& kernel, RequestKey key, const Failure& why) {
+void Requests::lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why) {
   const auto open = kernel.queue.end(key);
-  if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
+  const bool wanted = open && open->reply != wire::Reply::nothing;
+  if (number != 0 && delivery_.lost(kernel, number)) {
+    // Its number is taken by what is said instead.
+    record(kernel, key, wire::pack(key.id, why, number), wanted && kernel.hosts.contains(key.host));
+  } else if (wanted) {
+    sender_.fail(key, why);
+  }
   dispatch(kernel);
 }
 
 void Requests::kernel_died(Kernel& kernel) {
+  wire::EndedT ended;
+  ended.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  delivery_.record_for(kernel, {}, wire::pack(RequestId{}, ended, wire::kNumberLater),
+                       Delivery::To::log, false);
   Failure why = died(kernel);
-  Ending ending{.kernel = kernel.id, .full = wire::pack(RequestId{1}, why), .brief = {}};
+  Ending ending{
+      .kernel = kernel.id, .full = wire::pack(RequestId{1}, why, wire::kNumberLater), .brief = {}};
   std::string& tail = why.death.stderr_tail;
   if (tail.size() > kBriefTail) tail.erase(0, tail.size() - kBriefTail);
-  ending.brief = wire::pack(RequestId{1}, why);
+  ending.brief = wire::pack(RequestId{1}, why, wire::kNumberLater);
+  delivery_.kernel_died(kernel);
   if (!end_some(kernel, ending)) endings_.push_back(std::move(ending));
 }
 
 bool Requests::end_some(Kernel& kernel, Ending& ending) {
   for (int i = 0; i < kEndedPerTurn; ++i) {
     const auto next = kernel.queue.end_next();
-    if (!next) return true;
+    if (!next) {
+      delivery_.all_said(kernel);
+      return true;
+    }
     const auto& [key, open] = *next;
     if (open.reply == wire::Reply::nothing) continue;
     const auto& like = ending.told++ < kFullTails ? ending.full : ending.brief;
-    sender_.data(key.host, PeerId{}, with_id(like, key.id));
+    const bool here = kernel.hosts.contains(key.host);
+    delivery_.record_for(kernel, key, with_id(like, key.id),
+                         here ? Delivery::To::host : Delivery::To::log, open.keep);
   }
   return false;
 }

@@ -4,6 +4,7 @@
 #include <deque>
 #include <string_view>
 
+#include "delivery.hpp"
 #include "events.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
@@ -13,22 +14,34 @@
 
 namespace oast::broker {
 
+/// A kernel's record has not the number that is due: some are lost, or sent twice.
+class WrongNumber : public Error {
+ public:
+  using Error::Error;
+};
+
 /// Routes between hosts and kernels and keeps the account of every open request. Packets handed in
 /// have passed wire::verify.
 class Requests {
  public:
-  Requests(KernelTable& kernels, PeerSender& sender, Events& events, Interrupts& interrupts)
-      : kernels_(kernels), sender_(sender), events_(events), interrupts_(interrupts) {}
+  Requests(KernelTable& kernels, PeerSender& sender, Delivery& delivery, Events& events,
+           Interrupts& interrupts)
+      : kernels_(kernels),
+        sender_(sender),
+        delivery_(delivery),
+        events_(events),
+        interrupts_(interrupts) {}
 
   /// False when the body is none that a host may send on data.
   bool from_host(const Peer& host, PeerId to, wire::Packet&& packet);
-  /// The same for a kernel.
+  /// The same for a kernel. Throws WrongNumber.
   bool from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet);
 
   /// Ends a request that waits at the broker.
   void cancel(Kernel& kernel, RequestKey key);
   /// What the kernel said of a request could not be passed on: it ends with `why`, if it is open.
-  void lost(Kernel& kernel, RequestKey key, const Failure& why);
+  /// `number`: of the record.
+  void lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why);
   /// Ends all open requests with the kernel's death: some at once, the rest in `turn`.
   void kernel_died(Kernel& kernel);
   /// Ends what the host has not seen begin, and tells the kernels that it has asked something.
@@ -43,6 +56,8 @@ class Requests {
   void refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel);
   void end_unsent(Kernel& kernel, RequestKey key, const std::exception& error);
   void dispatch(Kernel& kernel);
+  /// Into the log, and to its host if `sent`.
+  void record(Kernel& kernel, RequestKey key, wire::Packet&& packet, bool sent, bool keep = false);
   void ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void finish(Kernel& kernel, RequestKey key, wire::Packet&& packet);
 
@@ -63,6 +78,7 @@ class Requests {
   bool end_some_of_left();
   KernelTable& kernels_;
   PeerSender& sender_;
+  Delivery& delivery_;
   Events& events_;
   Interrupts& interrupts_;
 };

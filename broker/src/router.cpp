@@ -89,9 +89,10 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
                      }),
       sender_(peers_, data_, control_, log),
       events_(loop, kernels_, events_socket_),
+      delivery_(loop, options, kernels_, sender_, log),
       supervisor_(loop, options, kernels_, sender_, events_, log),
       interrupts_(loop, kernels_, sender_, supervisor_),
-      requests_(kernels_, sender_, events_, interrupts_),
+      requests_(kernels_, sender_, delivery_, events_, interrupts_),
       heartbeats_(loop, options, peers_, kernels_, sender_, events_, log),
       control_handler_(loop, options, token, peers_, kernels_, sender_, supervisor_, interrupts_,
                        heartbeats_, log) {
@@ -145,8 +146,9 @@ bool Router::data_turn() {
   supervisor_.probe_exited();
   probe_leaving();
   const bool ending = requests_.turn();
+  const bool reading = delivery_.turn();
   const auto [any, dry] = receive(data_, kDataBurst);
-  return (dry && let_ended_go()) || any || ending;
+  return (dry && let_ended_go()) || any || ending || reading;
 }
 
 Router::Received Router::receive(RouterSocket& socket, int most) {
@@ -181,7 +183,7 @@ void Router::verified(RouterSocket& socket, Incoming& in, std::optional<std::str
 /// cannot be passed on ends its request all the same.
 template <class Work>
 void Router::guarded(RouterSocket& socket, Incoming& in, const Work& work) {
-  const RequestId id = wire::read_head(in.packet).id;
+  const wire::Head head = wire::read_head(in.packet);
   try {
     work();
   } catch (const std::exception& error) {
@@ -189,9 +191,9 @@ void Router::guarded(RouterSocket& socket, Incoming& in, const Work& work) {
     const Peer* peer = peers_.by_data(in.from);
     Kernel* kernel =
         &socket != &data_ || peer == nullptr ? nullptr : kernels_.find(KernelId{peer->id.value});
-    if (kernel == nullptr) return failed(socket, in.from, id, why);
+    if (kernel == nullptr) return failed(socket, in.from, head.id, why);
     log_->error("OB512 a message of kernel {} was lost: {}", kernel->id.value, why.message);
-    requests_.lost(*kernel, {in.to, id}, why);
+    requests_.lost(*kernel, {in.to, head.id}, head.number, why);
   }
 }
 
@@ -242,16 +244,49 @@ void Router::handle_data(Incoming& in) {
   const char* body = wire::EnumNameBody(in.packet.root().body_type());
   if (peer->role == wire::Role::kernel) {
     Kernel* kernel = kernels_.find(KernelId{peer->id.value});
-    if (kernel != nullptr && !requests_.from_kernel(*kernel, in.to, std::move(in.packet)))
+    if (kernel != nullptr && !from_kernel(*kernel, in.to, std::move(in.packet)))
       log_->warn("OB506 kernel {} sent {} on data: dropped", kernel->id.value, body);
   } else if (in.packet.root().body_type() == wire::Body::Goodbye) {
     peer->data_ended = true;
     sender_.data(peer->id, PeerId{}, wire::pack(id, wire::OkT{}));
+  } else if (peer->role == wire::Role::host && about_log(*peer, in.packet)) {
+    return;
   } else if (peer->role == wire::Role::monitor ||
              !requests_.from_host(*peer, in.to, std::move(in.packet))) {
     sender_.fail(
         {peer->id, id},
         failure(FailureKind::invalid, std::string(body) + " is nothing that it may send on data"));
+  }
+}
+
+bool Router::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
+  try {
+    return requests_.from_kernel(kernel, to, std::move(packet));
+  } catch (const WrongNumber& wrong) {
+    supervisor_.kill(kernel, DeathCause::stopped, wrong.what());
+    return true;
+  }
+}
+
+bool Router::about_log(const Peer& host, const wire::Packet& packet) {
+  const wire::Message& message = packet.root();
+  const RequestKey key{host.id, RequestId{message.id()}};
+  switch (message.body_type()) {
+    case wire::Body::Acknowledge:
+      delivery_.acknowledge(host.id, *message.body_as_Acknowledge());
+      return true;
+    case wire::Body::ReadLog:
+      try {
+        delivery_.read_log(key, *message.body_as_ReadLog());
+      } catch (const Error& error) {
+        sender_.fail(key, error.failure());
+      }
+      return true;
+    case wire::Body::CloseLog:
+      delivery_.close_log({host.id, RequestId{message.body_as_CloseLog()->reader()}});
+      return true;
+    default:
+      return false;
   }
 }
 
@@ -273,7 +308,10 @@ void Router::first_on_data(Incoming& in) {
   filter_.proven(in.connection());
   peers_.join(*peer, in.from);
   sender_.data(peer->id, PeerId{}, wire::pack(RequestId{}, wire::JoinedT{}));
-  if (Kernel* kernel = kernels_.find(KernelId{peer->id.value})) supervisor_.registered(*kernel);
+  if (Kernel* kernel = kernels_.find(KernelId{peer->id.value})) {
+    delivery_.open(*kernel);
+    supervisor_.registered(*kernel);
+  }
 }
 
 /// A kernel that cannot be reached can answer nobody. Most often its process has ended, which is
@@ -295,12 +333,13 @@ void Router::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std
   if (why == wire::kUnknownBody) {
     // A later version's: no fault, but nothing that can be served.
     log_->info("OB510 peer {} ({}) sent a body of an unknown type", peer.id.value, peer.name);
-    auto answer =
-        wire::pack(RequestId{in.packet.root().id()}, failure(FailureKind::unimplemented, text));
+    const wire::Message& message = in.packet.root();
+    auto answer = wire::pack(RequestId{message.id()}, failure(FailureKind::unimplemented, text),
+                             message.number());
     if (kernel == nullptr)
       socket.send(in.from, PeerId{}, std::move(answer));
     else if (&socket == &data_)
-      requests_.from_kernel(*kernel, in.to, std::move(answer));  // it may end a request
+      from_kernel(*kernel, in.to, std::move(answer));  // it may end a request
     return;
   }
   log_->warn("OB508 peer {} ({}) sent a malformed message: {}", peer.id.value, peer.name, text);
@@ -366,6 +405,7 @@ void Router::host_left(PeerId host, const char* how) {
   log_->info("OB509 peer {} ({}) left: {}", host.value, peer->name, how);
   peers_.remove(host);
   requests_.host_left(host);
+  delivery_.host_left(host);
   supervisor_.owner_left(host);
 }
 

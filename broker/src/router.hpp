@@ -10,6 +10,7 @@
 
 #include "accept_filter.hpp"
 #include "control_handler.hpp"
+#include "delivery.hpp"
 #include "events.hpp"
 #include "heartbeats.hpp"
 #include "interrupts.hpp"
@@ -58,6 +59,10 @@ class Router {
   /// Answers the sender of a message whose handling threw.
   void failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why);
   void unverified(RouterSocket& socket, Incoming& in, std::string_view wrong);
+  /// As of Requests; a kernel whose records are out of order ends.
+  bool from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet);
+  /// Serves what a host says and asks of logs; false when it is something else.
+  bool about_log(const Peer& host, const wire::Packet& packet);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
   void connection_gone(PeerId peer);
@@ -89,6 +94,7 @@ class Router {
   KernelTable kernels_;
   PeerSender sender_;
   Events events_;
+  Delivery delivery_;
   Supervisor supervisor_;
   Interrupts interrupts_;
   Requests requests_;

@@ -206,10 +206,11 @@ Head read_head(const Packet& packet) {
   const auto* root = reinterpret_cast<const flatbuffers::Table*>(bytes + offset);
   if (!root->VerifyTableStart(verifier) ||
       !root->VerifyField<std::uint64_t>(verifier, Message::VT_ID, alignof(std::uint64_t)) ||
-      !root->VerifyField<std::uint8_t>(verifier, Message::VT_BODY_TYPE, 1))
+      !root->VerifyField<std::uint8_t>(verifier, Message::VT_BODY_TYPE, 1) ||
+      !root->VerifyField<std::uint64_t>(verifier, Message::VT_NUMBER, alignof(std::uint64_t)))
     return {};
   const Message& message = packet.root();
-  return {RequestId{message.id()}, message.body_type()};
+  return {RequestId{message.id()}, message.body_type(), message.number()};
 }
 
 std::optional<std::string_view> verify(const Packet& packet, const Limits& limits) {

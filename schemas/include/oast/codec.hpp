@@ -53,6 +53,7 @@ void align(zmq::message_t& frame);
 struct Head {
   RequestId id;
   Body body = Body::NONE;  ///< beyond Body::MAX: of a later version
+  std::uint64_t number = 0;
 };
 /// Of a message that need not have passed `verify`. Empty when not even that can be read.
 Head read_head(const Packet& packet);

@@ -61,6 +61,8 @@ struct Options {
   /// Directory of the sockets and the token, made with mode 0700. Empty: a private one under
   /// $XDG_RUNTIME_DIR/oast or /tmp/oast-UID, removed at the end.
   std::filesystem::path directory;
+  /// Directory of what outlives memory: the logs of kernels. Empty: they are in memory only.
+  std::filesystem::path data_dir;
   /// Binds inproc endpoints too, on `context()`.
   bool inproc = false;
   /// Added to the built-in ones and to those in files, which they may replace.
@@ -78,6 +80,14 @@ struct Options {
   std::size_t dispatch_window = 256;
   /// Bytes of requests that may wait for one kernel; more are answered `overloaded`.
   std::size_t queue_bytes = std::size_t{1} << 30;
+  /// Bytes that a kernel may send, beside one record, before its hosts have done with them.
+  std::uint64_t window_bytes = std::uint64_t{4} << 20;
+  /// Of a kernel's log in memory and on disk, and of all logs on disk.
+  std::size_t log_memory_bytes = std::size_t{1} << 20;
+  std::uint64_t log_bytes = std::uint64_t{64} << 20;
+  std::uint64_t log_total_bytes = std::uint64_t{1} << 30;
+  /// How long the log of a dead kernel is kept on disk.
+  std::chrono::milliseconds log_keep{std::chrono::hours(1)};
   /// A message, and one frame of it, may have.
   std::size_t message_bytes = std::size_t{64} << 20;
   std::size_t frame_bytes = std::size_t{2} << 30;

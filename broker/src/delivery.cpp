@@ -1,0 +1,356 @@
+#include "delivery.hpp"
+
+#include <algorithm>
+#include <type_traits>
+#include <utility>
+#include <variant>
+
+namespace oast::broker {
+
+namespace {
+
+/// Steps in which a window is acknowledged, and from which on a host that has not done so is asked.
+constexpr std::uint64_t kSteps = 16;
+constexpr std::uint64_t kAskedFrom = 2;
+/// On the way to one reader of a log, and read for it at once.
+constexpr std::uint64_t kReaderWindow = std::uint64_t{4} << 20;
+constexpr std::size_t kReaderBatch = std::size_t{256} << 10;
+constexpr int kReadersPerTurn = 8;
+/// Without a disk the log of a dead kernel is kept as long as the kernel is remembered.
+constexpr std::chrono::milliseconds kKeptInMemory{60000};
+/// In memory, of all dead kernels together.
+constexpr std::uint64_t kKeptBytes = std::uint64_t{64} << 20;
+
+std::unique_ptr<LogStore> make_store(EventLoop& loop, const Options& options,
+                                     const Logger& logger) {
+  if (options.data_dir.empty()) return nullptr;
+  LogStoreOptions store;
+  store.directory = options.data_dir;
+  store.files.kernel_bytes = options.log_bytes;
+  store.files.total_bytes = options.log_total_bytes;
+  store.keep = std::chrono::duration_cast<std::chrono::seconds>(options.log_keep);
+  return std::make_unique<LogStore>(loop, std::move(store), logger);
+}
+
+std::string unknown(std::uint64_t kernel) {
+  return "there is no log of a kernel " + std::to_string(kernel) + " on this broker";
+}
+
+}  // namespace
+
+Delivery::Delivery(EventLoop& loop, const Options& options, KernelTable& kernels,
+                   PeerSender& sender, const Logger& logger)
+    : loop_(loop),
+      options_(options),
+      kernels_(kernels),
+      sender_(sender),
+      store_(make_store(loop, options, logger)) {}
+
+void Delivery::open(Kernel& kernel) {
+  KernelLogOptions options;
+  options.memory_bytes = options_.log_memory_bytes;
+  options.store = store_.get();
+  kernel.records = std::make_shared<KernelRecords>(kernel.id, options);
+}
+
+bool Delivery::record(Kernel& kernel, RequestKey key, wire::Packet& packet, To to, bool keep) {
+  const wire::Message& message = packet.root();
+  if (message.number() != kernel.records->log.end()) return false;
+  append(*kernel.records,
+         {message.number(), key.host, key.id, message.body_type(), std::move(packet)}, to, keep);
+  return true;
+}
+
+bool Delivery::lost(Kernel& kernel, std::uint64_t number) {
+  KernelRecords& records = *kernel.records;
+  if (number > records.log.end()) records.lost.insert(number);
+  return number == records.log.end();
+}
+
+/// Puts something in the place of records that were lost before they were due.
+void Delivery::skip_lost(KernelRecords& records) {
+  while (records.lost.erase(records.log.end()) > 0) {
+    const std::uint64_t number = records.log.end();
+    const Failure why = failure(FailureKind::overloaded, "the broker could not keep this record");
+    Record record{number, {}, {}, wire::Body::Failure, wire::pack(RequestId{}, why, number)};
+    if (!records.log.append(std::move(record))) return;
+    finish_record(records, number);
+  }
+}
+
+void Delivery::record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet, To to, bool keep) {
+  if (!kernel.records) {  // it never got as far as to have a log
+    if (to == To::host) sender_.data(key.host, PeerId{}, std::move(packet));
+    return;
+  }
+  KernelRecords& records = *kernel.records;
+  wire::set_number(packet, records.log.end());
+  const auto body = packet.root().body_type();
+  Record record{records.log.end(), key.host, key.id, body, std::move(packet)};
+  // Nobody is held back by the dead: what is sent counts as acknowledged.
+  if (to == To::host) {
+    Record copy = share(record);
+    sender_.data(key.host, PeerId{}, std::move(copy.packet));
+  }
+  append(records, std::move(record), To::log, keep);
+}
+
+void Delivery::append(KernelRecords& records, Record&& record, To to, bool keep) {
+  const std::uint64_t number = record.number;
+  const PeerId host = record.host;
+  wire::Packet packet;
+  if (to == To::host) packet = share(record).packet;
+  if (!records.log.append(std::move(record), keep)) return;
+  try {
+    if (to == To::host) {
+      records.unacknowledged[host].push_back(number);
+      sender_.data(host, peer_of(records.id), std::move(packet));
+    }
+  } catch (...) {
+    finish_record(records, number);
+    throw;
+  }
+  if (to != To::host) finish_record(records, number);
+  if (!records.lost.empty()) skip_lost(records);
+  account(records);
+  wake_readers(records);
+}
+
+void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
+  records.log.mark_done(number);
+  records.log.drop_payload(number);
+}
+
+void Delivery::acknowledge(PeerId host, const wire::Acknowledge& body) {
+  if (body.reader() != 0) return acknowledge_read({host, RequestId{body.reader()}}, body.number());
+  const auto records = find(KernelId{body.kernel()});
+  if (!records) return;
+  const auto sent = records->unacknowledged.find(host);
+  if (sent == records->unacknowledged.end()) return;
+  while (!sent->second.empty() && sent->second.front() <= body.number()) {
+    finish_record(*records, sent->second.front());
+    sent->second.pop_front();
+  }
+  account(*records);
+}
+
+/// Tells the kernel what its hosts have done with, or the host that it waits for that it does.
+void Delivery::account(KernelRecords& records) {
+  const std::uint64_t window = options_.window_bytes;
+  const std::uint64_t waiting = records.log.unreleased_bytes();
+  const std::uint64_t done = records.log.total_bytes() - waiting;
+  if (done - records.acknowledged_bytes >= std::max<std::uint64_t>(window / kSteps, 1) &&
+      !records.ended) {
+    records.acknowledged_bytes = done;
+    wire::AcknowledgeT message;
+    message.kernel = records.id.value;
+    message.number = records.log.released();
+    sender_.control(peer_of(records.id), RequestId{}, message);
+  }
+  if (waiting < window / kAskedFrom) {
+    records.held_by.reset();
+    return;
+  }
+  const std::uint64_t next = records.log.released() + 1;
+  const auto holder = std::ranges::find_if(records.unacknowledged, [&](const auto& sent) {
+    return !sent.second.empty() && sent.second.front() == next;
+  });
+  if (holder == records.unacknowledged.end()) return;
+  if (waiting < window) {
+    records.held_by.reset();
+  } else if (records.held_by != holder->first) {
+    if (!records.held_by) records.held_since = loop_.now();
+    records.held_by = holder->first;
+  }
+  if (std::exchange(records.asked, next) == next) return;
+  wire::AcknowledgeT message;
+  message.kernel = records.id.value;
+  message.number = next;
+  sender_.data(holder->first, PeerId{}, wire::pack(RequestId{}, message));
+}
+
+void Delivery::host_left(PeerId host) {
+  const auto forget = [&](KernelRecords& records) {
+    const auto sent = records.unacknowledged.extract(host);
+    if (sent.empty()) return;
+    for (const std::uint64_t number : sent.mapped()) finish_record(records, number);
+    account(records);
+  };
+  kernels_.each([&](Kernel& kernel) {
+    if (kernel.records) forget(*kernel.records);
+  });
+  for (auto& [id, kept] : kept_) forget(*kept.records);
+  const auto first = readers_.lower_bound({host, RequestId{}});
+  const auto last = readers_.lower_bound({PeerId{host.value + 1}, RequestId{}});
+  readers_.erase(first, last);
+}
+
+void Delivery::kernel_died(Kernel& kernel) {
+  if (!kernel.records) return;
+  const auto time = store_ ? options_.log_keep : std::min(options_.log_keep, kKeptInMemory);
+  kept_.insert_or_assign(
+      kernel.id, Kept{kernel.records, loop_.after(time, [this, id = kernel.id] { forget(id); })});
+  if (store_) spilling_.push_back(kernel.id);
+  while (kept_.size() > 1 && kept_bytes() > kKeptBytes) forget(oldest_kept());
+}
+
+void Delivery::all_said(Kernel& kernel) {
+  if (!kernel.records) return;
+  kernel.records->ended = true;
+  wake_readers(*kernel.records);
+}
+
+void Delivery::forget(KernelId id) {
+  kept_.erase(id);
+  if (store_) store_->remove(id);
+}
+
+std::uint64_t Delivery::kept_bytes() const {
+  std::uint64_t sum = 0;
+  for (const auto& [id, kept] : kept_) sum += kept.records->log.memory_bytes();
+  return sum;
+}
+
+KernelId Delivery::oldest_kept() const {
+  return std::ranges::min_element(kept_, {}, [](const auto& kept) { return kept.first; })->first;
+}
+
+std::shared_ptr<KernelRecords> Delivery::find(KernelId id) {
+  if (const Kernel* kernel = kernels_.find(id)) return kernel->records;
+  const auto kept = kept_.find(id);
+  return kept == kept_.end() ? nullptr : kept->second.records;
+}
+
+void Delivery::read_log(const RequestKey& key, const wire::ReadLog& body) {
+  auto records = find(KernelId{body.kernel()});
+  if (!records) throw Error(FailureKind::not_found, unknown(body.kernel()));
+  if (!key.id) throw Error(FailureKind::invalid, "the id of a ReadLog should not be 0");
+  auto reader = std::make_shared<Reader>();
+  reader->key = key;
+  reader->records = std::move(records);
+  reader->only = {PeerId{body.host()}, RequestId{body.request()}};
+  reader->follow = body.follow();
+  reader->next = std::max<std::uint64_t>(body.from(), 1);
+  if (!readers_.try_emplace(key, reader).second)
+    throw Error(FailureKind::invalid, "the log is being read under that id already");
+  make_ready(reader);
+}
+
+void Delivery::close_log(const RequestKey& key) {
+  const auto found = readers_.find(key);
+  if (found != readers_.end()) end(*found->second);
+}
+
+void Delivery::acknowledge_read(const RequestKey& key, std::uint64_t number) {
+  const auto found = readers_.find(key);
+  if (found == readers_.end()) return;
+  auto& sent = found->second->unacknowledged;
+  while (!sent.empty() && sent.front().first <= number) {
+    found->second->unacknowledged_bytes -= sent.front().second;
+    sent.pop_front();
+  }
+  make_ready(found->second);
+}
+
+void Delivery::wake_readers(const KernelRecords& records) {
+  if (readers_.empty()) return;
+  for (const auto& [key, reader] : readers_)
+    if (reader->records.get() == &records) make_ready(reader);
+}
+
+void Delivery::make_ready(const std::shared_ptr<Reader>& reader) {
+  if (std::exchange(reader->queued, true)) return;
+  ready_.push_back(reader);
+  loop_.post([] {});  // the loop is to look
+}
+
+bool Delivery::turn() {
+  bool any = false;
+  for (int i = 0; i < kReadersPerTurn && !ready_.empty(); ++i, any = true) {
+    const auto reader = ready_.front().lock();
+    ready_.pop_front();
+    if (!reader || !readers_.contains(reader->key)) continue;
+    reader->queued = false;
+    if (advance(reader)) make_ready(reader);
+  }
+  if (!spilling_.empty()) {
+    const auto kept = kept_.find(spilling_.back());
+    if (kept != kept_.end() && kept->second.records->log.spill()) return true;
+    spilling_.pop_back();
+    any = true;
+  }
+  return any;
+}
+
+bool Delivery::advance(const std::shared_ptr<Reader>& reader) {
+  if (reader->fetching || reader->unacknowledged_bytes >= kReaderWindow) return false;
+  KernelLog& log = reader->records->log;
+  auto read = log.read(reader->next, kReaderBatch);
+  if (auto* batch = std::get_if<KernelLog::Records>(&read)) return send_to(*reader, *batch);
+  if (const auto* gap = std::get_if<KernelLog::Gap>(&read)) {
+    tell_gap(*reader, *gap);
+    return true;
+  }
+  if (std::holds_alternative<KernelLog::OnDisk>(read)) {
+    fetch(reader);
+    return false;
+  }
+  if (over(*reader)) end(*reader);
+  return false;
+}
+
+void Delivery::fetch(const std::shared_ptr<Reader>& reader) {
+  reader->fetching = true;
+  reader->records->log.fetch(reader->next, kReaderBatch,
+                             [this, weak = std::weak_ptr(reader)](KernelLog::Records batch) {
+                               const auto again = weak.lock();
+                               if (!again) return;
+                               again->fetching = false;
+                               if (readers_.contains(again->key) && send_to(*again, batch))
+                                 make_ready(again);
+                             });
+}
+
+void Delivery::tell_gap(Reader& reader, const KernelLog::Gap& gap) {
+  wire::GapT message;
+  message.kernel = reader.records->id.value;
+  message.first = gap.first;
+  message.last = gap.last;
+  message.bytes = gap.bytes;
+  sender_.data(reader.key.host, PeerId{}, wire::pack(reader.key.id, message));
+  reader.next = gap.last + 1;
+}
+
+bool Delivery::send_to(Reader& reader, KernelLog::Records& batch) {
+  for (Record& record : batch.records) {
+    if (reader.only.host && record.host != reader.only.host) continue;
+    if (reader.only.id && record.request != reader.only.id) continue;
+    const std::uint64_t bytes = record.packet.bytes();
+    reader.next = record.number + 1;
+    reader.unacknowledged.emplace_back(record.number, bytes);
+    reader.unacknowledged_bytes += bytes;
+    sender_.data(reader.key.host, peer_of(reader.records->id), std::move(record.packet),
+                 {.reader = reader.key.id, .host = record.host});
+    if (!reader.only.id || !is_reply(record.body)) continue;
+    end(reader);  // destroys nothing: the caller holds it
+    return false;
+  }
+  reader.next = batch.next;
+  return true;
+}
+
+bool Delivery::over(const Reader& reader) const {
+  if (!reader.follow || reader.records->ended) return true;
+  if (!reader.only.id) return false;
+  const Kernel* kernel = kernels_.find(reader.records->id);
+  return kernel == nullptr || kernel->queue.find(reader.only) == nullptr;
+}
+
+void Delivery::end(Reader& reader) {
+  wire::LogEndT message;
+  message.next = reader.next;
+  sender_.data(reader.key.host, PeerId{}, wire::pack(reader.key.id, message));
+  readers_.erase(reader.key);
+}
+
+}  // namespace oast::broker

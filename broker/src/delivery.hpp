@@ -1,0 +1,113 @@
+// The one way from kernels to hosts.
+#pragma once
+
+#include <chrono>
+#include <cstdint>
+#include <deque>
+#include <map>
+#include <memory>
+#include <optional>
+#include <unordered_map>
+#include <vector>
+
+#include "kernel.hpp"
+#include "log_store.hpp"
+#include "logger.hpp"
+#include "peer_sender.hpp"
+
+namespace oast::broker {
+
+/// Takes what kernels say to hosts: puts it into the kernel's log, sends it, and counts what is
+/// unacknowledged. Hosts that read hold a kernel back by what they have not acknowledged; readers
+/// of a log (ReadLog) never do, they lag. PROTOCOL.md, "The log" and "Flow control".
+///
+/// A record is *done* when its host has acknowledged it, or when nobody is there to do so. The
+/// kernel is told, in steps of 1/16 of its window, up to where all are done.
+///
+/// On the loop's thread; nothing blocks.
+class Delivery {
+ public:
+  Delivery(EventLoop& loop, const Options& options, KernelTable& kernels, PeerSender& sender,
+           const Logger& logger);
+
+  /// Before the first record of the kernel.
+  void open(Kernel& kernel);
+  /// What the kernel said to `host`. False, with nothing done, when its number is not the one that
+  /// is due.
+  enum class To : unsigned char {
+    host,  ///< who is to acknowledge it
+    log,   ///< nobody: its host has left, or never asked
+  };
+  [[nodiscard]] bool record(Kernel& kernel, RequestKey key, wire::Packet& packet, To to,
+                            bool keep = false);
+  /// A record of the kernel cannot be served. True when it is due, and another is to be recorded
+  /// under its number; else it is skipped when it is due.
+  bool lost(Kernel& kernel, std::uint64_t number);
+  /// What the broker says in the name of a kernel that died: with the next number.
+  void record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet, To to, bool keep);
+  /// The kernel is dead: its log stays for a time.
+  void kernel_died(Kernel& kernel);
+  /// Nothing more will be said in its name.
+  void all_said(Kernel& kernel);
+
+  void acknowledge(PeerId host, const wire::Acknowledge& body);
+  /// Throws Error(not_found), Error(invalid).
+  void read_log(const RequestKey& key, const wire::ReadLog& body);
+  void close_log(const RequestKey& key);
+  void host_left(PeerId host);
+
+  /// Sends some of what readers lag behind, and gives some of the logs of dead kernels to the disk;
+  /// says whether there was any.
+  bool turn();
+
+ private:
+  struct Reader {
+    RequestKey key;
+    std::shared_ptr<KernelRecords> records;
+    RequestKey only;  ///< no host: of all
+    bool follow = false;
+    std::uint64_t next = 1;
+    std::deque<std::pair<std::uint64_t, std::uint64_t>> unacknowledged;  ///< number, bytes
+    std::uint64_t unacknowledged_bytes = 0;
+    bool fetching = false;
+    bool queued = false;  ///< in ready_
+  };
+  using Readers = std::map<RequestKey, std::shared_ptr<Reader>>;
+
+  void skip_lost(KernelRecords& records);
+  void append(KernelRecords& records, Record&& record, To to, bool keep);
+  static void finish_record(KernelRecords& records, std::uint64_t number);
+  void account(KernelRecords& records);
+  std::shared_ptr<KernelRecords> find(KernelId id);
+  void forget(KernelId id);
+  std::uint64_t kept_bytes() const;
+  KernelId oldest_kept() const;
+
+  void acknowledge_read(const RequestKey& key, std::uint64_t number);
+  void wake_readers(const KernelRecords& records);
+  void make_ready(const std::shared_ptr<Reader>& reader);
+  /// Sends it some; whether it can be sent more now.
+  bool advance(const std::shared_ptr<Reader>& reader);
+  bool send_to(Reader& reader, KernelLog::Records& batch);
+  void fetch(const std::shared_ptr<Reader>& reader);
+  void tell_gap(Reader& reader, const KernelLog::Gap& gap);
+  bool over(const Reader& reader) const;
+  void end(Reader& reader);
+
+  EventLoop& loop_;
+  const Options& options_;
+  KernelTable& kernels_;
+  PeerSender& sender_;
+  const std::unique_ptr<LogStore> store_;  // none: logs are in memory only
+  /// Of dead kernels, until `log_keep` is over.
+  struct Kept {
+    std::shared_ptr<KernelRecords> records;
+    EventLoop::Handle until;
+  };
+  std::unordered_map<KernelId, Kept> kept_;
+  std::vector<KernelId> spilling_;
+  Readers readers_;
+  std::deque<std::weak_ptr<Reader>> ready_;
+};
+
+}  // namespace oast::broker

@@ -1,0 +1,45 @@
+// What one kernel said, and who has not done with it.
+#pragma once
+
+#include <cstdint>
+#include <deque>
+#include <optional>
+#include <set>
+#include <string>
+#include <unordered_map>
+
+#include "event_loop.hpp"
+#include "kernel_log.hpp"
+#include "log_store.hpp"
+#include "oast/ids.hpp"
+
+namespace oast::broker {
+
+/// Kept by the Delivery; outlives the kernel's entry in the KernelTable.
+struct KernelRecords {
+  KernelRecords(KernelId kernel, const KernelLogOptions& options)
+      : id(kernel), store(options.store), log(kernel, options) {}
+
+  const KernelId id;
+  const LogStore* const store;
+  KernelLog log;
+  bool ended = false;  ///< the kernel is dead, and nothing will be said in its name any more
+
+  /// Why the log is not written to its disk; empty when it is.
+  std::string problem() const { return store == nullptr ? "" : store->problem(id); }
+
+  /// Numbers that are not due yet, of records that the broker could not take.
+  std::set<std::uint64_t> lost;
+
+  /// The numbers of the records that a host got and did not acknowledge, in order.
+  std::unordered_map<PeerId, std::deque<std::uint64_t>> unacknowledged;
+  /// Bytes of the records that the kernel knows to be done.
+  std::uint64_t acknowledged_bytes = 0;
+  /// The number for which the host that holds the kernel back was asked to acknowledge.
+  std::uint64_t asked = 0;
+  /// The host whose reading holds the kernel back, and since when.
+  std::optional<PeerId> held_by;
+  Clock::TimePoint held_since{};
+};
+
+}  // namespace oast::broker
