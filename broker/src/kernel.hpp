@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "event_loop.hpp"
+#include "kernel_state.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
 #include "oast/ids.hpp"
@@ -48,7 +49,7 @@ struct Kernel {
   std::string token;
   std::string host_token;  ///< with which its process may be a host, too
 
-  wire::KernelState state = wire::KernelState::starting;
+  KernelLife state;
   int pid = 0;
   Clock::TimePoint born;
   RequestQueue queue;

@@ -5,7 +5,6 @@
 namespace oast::broker {
 
 using wire::Body;
-using wire::KernelState;
 
 namespace {
 
@@ -148,9 +147,9 @@ void Requests::dispatch(Kernel& kernel) {
     } catch (const std::exception& error) {
       end_unsent(kernel, next->key, error);
     }
-  if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
-  const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
-  if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();
+  const auto event = kernel.queue.dispatched() > 0 ? KernelEvent::request_dispatched
+                                                   : KernelEvent::last_request_ended;
+  if (kernel.state.apply(event)) events_.changed_between_idle_and_busy();
 }
 
 bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {

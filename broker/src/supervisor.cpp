@@ -199,8 +199,7 @@ void Supervisor::hello(Kernel& kernel, int pid) {
 
 void Supervisor::registered(Kernel& kernel) {
   kernel.start_deadline.reset();
-  if (kernel.state != KernelState::starting) return;
-  kernel.state = KernelState::idle;
+  kernel.state.apply(KernelEvent::registered);
   log_->info("OB102 kernel {} ({}) registered, pid {}", kernel.id.value, kernel.name, kernel.pid);
   events_.changed(kernel);
   if (!kernel.starter) return;
@@ -212,11 +211,11 @@ void Supervisor::registered(Kernel& kernel) {
 
 void Supervisor::stop(Kernel& kernel, Deadlines deadlines, DeathCause cause, std::string why) {
   if (!kernel.alive()) return;
+  const bool first = kernel.state.apply(KernelEvent::stop_asked);
   // Nobody is there yet to be asked.
   if (!kernel.registered()) return kill(kernel, cause, std::move(why));
   if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
-  if (kernel.state != KernelState::stopping) {
-    kernel.state = KernelState::stopping;
+  if (first) {
     log_->info("OB103 kernel {} ({}) asked to end: {}", kernel.id.value, kernel.name,
                kernel.intent->second);
     sender_.control(peer_of(kernel.id), RequestId{}, wire::ShutdownT{});
@@ -370,7 +369,7 @@ void Supervisor::die(Kernel& kernel) {
   kernel.process.reset();
   kernel.token.clear();
   kernel.host_token.clear();
-  kernel.state = KernelState::dead;
+  kernel.state.apply(KernelEvent::process_ended);
   attempt(log_, [&] {
     log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
               died(kernel).message);
