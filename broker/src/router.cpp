@@ -69,7 +69,7 @@ Failure failure_of(const std::exception& error) {
 
 Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
                const RuntimeDir& directory, const std::string& token, const std::string& inproc,
-               const Logger& log)
+               IdSource& ids, const Logger& log)
     : loop_(loop),
       limits_(limits_of(options)),
       log_(log),
@@ -93,8 +93,8 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
       interrupts_(loop, kernels_, sender_, supervisor_),
       requests_(kernels_, sender_, events_, interrupts_),
       heartbeats_(loop, options, peers_, kernels_, sender_, events_, log),
-      control_handler_(loop, options, token, peers_, kernels_, sender_, supervisor_, interrupts_,
-                       heartbeats_, log) {
+      control_handler_(loop, options, token, ids, peers_, kernels_, sender_, supervisor_,
+                       interrupts_, heartbeats_, log) {
   const auto bind = [&](auto& socket, const std::string& name) {
     filter_.add((directory.path() / (name + ".sock")).string());
     socket.bind(directory.endpoint(name));

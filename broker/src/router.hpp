@@ -12,6 +12,7 @@
 #include "control_handler.hpp"
 #include "events.hpp"
 #include "heartbeats.hpp"
+#include "id_source.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
 #include "message_verifier.hpp"
@@ -30,7 +31,7 @@ class Router {
  public:
   Router(EventLoop& loop, const Options& options, zmq::context_t& context,
          const RuntimeDir& directory, const std::string& token, const std::string& inproc,
-         const Logger& log);
+         IdSource& ids, const Logger& log);
 
   Supervisor& supervisor() { return supervisor_; }
   /// At the broker's end: tells all deaths to the last request, in one go.
