@@ -57,8 +57,6 @@ struct Kernel {
 
   std::unique_ptr<Process> process;  ///< nullptr: it is just being started
   EventLoop::Handle exit_watch;
-  EventLoop::Handle last_data_deadline;
-  bool data_closed = false;  ///< after its process ended
   EventLoop::Handle stderr_watch;
   StderrTail stderr_tail;
 
@@ -67,6 +65,7 @@ struct Kernel {
   EventLoop::Handle start_deadline;
   EventLoop::Handle stop_deadline;
   EventLoop::Handle lost_deadline;  ///< its connection broke
+  EventLoop::Handle end_timer;      ///< it ends without ever having had a process
   Clock::TimePoint stop_due;        ///< when the stop ladder goes on
   bool terminated = false;          ///< SIGTERM was sent
   /// Why the broker ends it, if it does: the cause and a sentence.

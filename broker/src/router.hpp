@@ -6,15 +6,16 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "accept_filter.hpp"
 #include "control_handler.hpp"
+#include "departures.hpp"
 #include "events.hpp"
 #include "heartbeats.hpp"
 #include "id_source.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
+#include "last_data.hpp"
 #include "message_verifier.hpp"
 #include "peer_sender.hpp"
 #include "peers.hpp"
@@ -61,21 +62,6 @@ class Router {
   void unverified(RouterSocket& socket, Incoming& in, std::string_view wrong);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
-  void connection_gone(PeerId peer);
-  /// A host that has left, whose last data may not have been received yet.
-  struct Leaving {
-    const char* how;
-    bool data_closed;
-    EventLoop::Handle deadline;
-  };
-  void host_leaves(PeerId host, const char* how);
-  EventLoop::Handle gone_after(std::chrono::milliseconds time, PeerId host);
-  void probe_leaving();
-  bool let_ended_go();
-  bool let_leaving_go();
-  void host_gone(PeerId host, const char* how);
-  void host_left(PeerId host, const char* how);
-  void kernel_died(Kernel& kernel);
 
   EventLoop& loop_;
   const wire::Limits limits_;
@@ -89,13 +75,14 @@ class Router {
   PeerTable peers_;
   KernelTable kernels_;
   PeerSender sender_;
+  LastData last_data_;
   Events events_;
   Supervisor supervisor_;
   Interrupts interrupts_;
   Requests requests_;
+  Departures departures_;
   Heartbeats heartbeats_;
   ControlHandler control_handler_;
-  std::unordered_map<PeerId, Leaving> leaving_;
 };
 
 }  // namespace oast::broker
