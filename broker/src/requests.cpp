@@ -8,13 +8,6 @@ using wire::Body;
 
 namespace {
 
-/// Requests that wait for their turn say how they want to be answered.
-std::optional<wire::Reply> queued_reply(const wire::Message& message) {
-  if (const auto* eval = message.body_as_Eval()) return eval->reply();
-  if (const auto* call = message.body_as_Call()) return call->reply();
-  return std::nullopt;
-}
-
 bool is_direct(Body body) {
   switch (body) {
     case Body::Complete:
@@ -64,13 +57,21 @@ wire::Packet host_left_message(PeerId host) {
 
 }  // namespace
 
+std::optional<Requests::Wishes> Requests::wishes_of(const wire::Message& message) {
+  if (const auto* eval = message.body_as_Eval())
+    return Wishes{eval->reply(), eval->timeout_ms(), eval->kill_ms()};
+  if (const auto* call = message.body_as_Call())
+    return Wishes{call->reply(), call->timeout_ms(), call->kill_ms()};
+  return std::nullopt;
+}
+
 bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   const wire::Message& message = packet.root();
   const RequestKey key{host.id, RequestId{message.id()}};
-  const auto reply = queued_reply(message);
+  const auto queued = wishes_of(message);
   const bool direct = is_direct(message.body_type());
   const bool input = message.body_type() == Body::InputReply;
-  if (!reply && !direct && !input) return false;
+  if (!queued && !direct && !input) return false;
 
   Kernel* kernel = kernels_.find(KernelId{to.value});
   if (!key.id) {
@@ -89,19 +90,20 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   } else if (!kernel->serving()) {
     sender_.fail(key, failure(FailureKind::kernel_died, "kernel " + std::to_string(to.value) +
                                                             " is stopping and takes no requests"));
-  } else if (reply) {
-    queue(*kernel, key, *reply, std::move(packet));
+  } else if (queued) {
+    queue(*kernel, key, *queued, std::move(packet));
   } else {
     pass_on(*kernel, key, std::move(packet));
   }
   return true;
 }
 
-void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet) {
-  const auto accepted = kernel.queue.accept(key, reply, packet);
+void Requests::queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire::Packet&& packet) {
+  const auto accepted = kernel.queue.accept(key, wishes.reply, packet);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
+    if (wishes.timeout_ms != 0) deadlines_.set(kernel, key, wishes.timeout_ms, wishes.kill_ms);
   } catch (...) {
     kernel.queue.end(key);
     throw;
@@ -186,6 +188,7 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   if (found == nullptr) return;  // its host left, or it was answered already
   const auto* failed = packet.root().body_as_Failure();
   const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
+  RequestDeadlines::explain(*found, packet);
   // It ends when its answer is under way: if that fails, `lost` still finds it.
   if (found->reply != wire::Reply::nothing)
     sender_.data(key.host, peer_of(kernel.id), std::move(packet));
@@ -194,10 +197,9 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   dispatch(kernel);
 }
 
-void Requests::cancel(Kernel& kernel, RequestKey key) {
+void Requests::cancel(Kernel& kernel, RequestKey key, const Failure& why) {
   const auto open = kernel.queue.end(key);
-  if (open && open->reply != wire::Reply::nothing)
-    sender_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
+  if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
 }
 
 void Requests::lost(Kernel& kernel, RequestKey key, const Failure& why) {

@@ -9,6 +9,7 @@
 #include "kernel.hpp"
 #include "peer_sender.hpp"
 #include "peers.hpp"
+#include "request_deadlines.hpp"
 #include "supervisor.hpp"
 
 namespace oast::broker {
@@ -17,8 +18,13 @@ namespace oast::broker {
 /// have passed wire::verify.
 class Requests {
  public:
-  Requests(KernelTable& kernels, PeerSender& sender, Events& events, Interrupts& interrupts)
-      : kernels_(kernels), sender_(sender), events_(events), interrupts_(interrupts) {}
+  Requests(KernelTable& kernels, PeerSender& sender, Events& events, Interrupts& interrupts,
+           RequestDeadlines& deadlines)
+      : kernels_(kernels),
+        sender_(sender),
+        events_(events),
+        interrupts_(interrupts),
+        deadlines_(deadlines) {}
 
   /// False when the body is none that a host may send on data.
   bool from_host(const Peer& host, PeerId to, wire::Packet&& packet);
@@ -26,7 +32,7 @@ class Requests {
   bool from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet);
 
   /// Ends a request that waits at the broker.
-  void cancel(Kernel& kernel, RequestKey key);
+  void cancel(Kernel& kernel, RequestKey key, const Failure& why);
   /// What the kernel said of a request could not be passed on: it ends with `why`, if it is open.
   void lost(Kernel& kernel, RequestKey key, const Failure& why);
   /// Ends all open requests with the kernel's death: some at once, the rest in `turn`.
@@ -38,7 +44,14 @@ class Requests {
   void host_left(PeerId host);
 
  private:
-  void queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet);
+  /// How an Eval or Call is to be answered, and until when.
+  struct Wishes {
+    wire::Reply reply;
+    std::uint64_t timeout_ms;  ///< 0: none
+    std::uint64_t kill_ms;
+  };
+  static std::optional<Wishes> wishes_of(const wire::Message& message);
+  void queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire::Packet&& packet);
   void pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel);
   void end_unsent(Kernel& kernel, RequestKey key, const std::exception& error);
@@ -65,6 +78,7 @@ class Requests {
   PeerSender& sender_;
   Events& events_;
   Interrupts& interrupts_;
+  RequestDeadlines& deadlines_;
 };
 
 }  // namespace oast::broker

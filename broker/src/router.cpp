@@ -86,7 +86,8 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
       events_(loop, kernels_, events_socket_),
       supervisor_(loop, options, kernels_, sender_, events_, last_data_, log),
       interrupts_(loop, kernels_, sender_, supervisor_),
-      requests_(kernels_, sender_, events_, interrupts_),
+      deadlines_(loop, kernels_, interrupts_, supervisor_),
+      requests_(kernels_, sender_, events_, interrupts_, deadlines_),
       departures_(loop, peers_, kernels_, last_data_, requests_, interrupts_, supervisor_, log),
       heartbeats_(loop, options, peers_, kernels_, sender_, events_, log),
       control_handler_(loop, options, token, ids, peers_, kernels_, sender_, supervisor_,
@@ -109,8 +110,12 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
     loop_.post([this, peer] { departures_.connection_gone(peer); });
   });
   supervisor_.on_death([this](Kernel& kernel) { departures_.kernel_died(kernel); });
-  interrupts_.on_cancelled(
-      [this](Kernel& kernel, RequestKey key) { requests_.cancel(kernel, key); });
+  interrupts_.on_cancelled([this](Kernel& kernel, RequestKey key) {
+    requests_.cancel(kernel, key, failure(FailureKind::interrupted, "cancelled while queued"));
+  });
+  deadlines_.on_expired([this](Kernel& kernel, RequestKey key, const Failure& why) {
+    requests_.cancel(kernel, key, why);
+  });
   heartbeats_.on_lost(
       [this](PeerId host) { departures_.host_gone(host, "it lost its heartbeat"); });
   control_handler_.on_goodbye(

@@ -19,6 +19,7 @@
 #include "message_verifier.hpp"
 #include "peer_sender.hpp"
 #include "peers.hpp"
+#include "request_deadlines.hpp"
 #include "requests.hpp"
 #include "runtime_dir.hpp"
 #include "sockets.hpp"
@@ -79,6 +80,7 @@ class Router {
   Events events_;
   Supervisor supervisor_;
   Interrupts interrupts_;
+  RequestDeadlines deadlines_;
   Requests requests_;
   Departures departures_;
   Heartbeats heartbeats_;
