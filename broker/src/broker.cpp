@@ -9,6 +9,7 @@
 #include "block_signals.hpp"
 #include "descriptors.hpp"
 #include "event_loop.hpp"
+#include "id_source.hpp"
 #include "logger.hpp"
 #include "router.hpp"
 #include "runtime_dir.hpp"
@@ -38,11 +39,14 @@ struct Broker::Impl {
         stderr_logger(options.log_level),
         inproc(options.inproc ? inproc_prefix() : ""),
         loop(options.clock),
-        router(loop, options, context, directory, token, inproc, stderr_logger.logger()),
+        router(loop, options, context, directory, token, inproc, ids, stderr_logger.logger()),
         thread([this] {
           block_signals();
           loop.run();
         }) {
+    if (ids.jumped())
+      stderr_logger.logger()->warn("OB516 {} was unreadable: ids go on far beyond all earlier ones",
+                                   directory.id_file().string());
     if (!filters)
       stderr_logger.logger()->warn(
           "OB515 libzmq's accept could not be filtered: out of descriptors it would abort");
@@ -67,6 +71,7 @@ struct Broker::Impl {
   const std::string inproc;
   zmq::context_t context{1};
   RuntimeDir directory{options.directory, token};
+  IdSource ids{directory.id_file()};
   EventLoop loop;
   Router router;
   std::mutex stop_mutex;

@@ -24,12 +24,13 @@ std::string str(const flatbuffers::String* text) { return std::string(wire::text
 }  // namespace
 
 ControlHandler::ControlHandler(EventLoop& loop, const Options& options, const std::string& token,
-                               PeerTable& peers, KernelTable& kernels, PeerSender& sender,
-                               Supervisor& supervisor, Interrupts& interrupts,
+                               IdSource& ids, PeerTable& peers, KernelTable& kernels,
+                               PeerSender& sender, Supervisor& supervisor, Interrupts& interrupts,
                                Heartbeats& heartbeats, Logger log)
     : loop_(loop),
       options_(options),
       token_(token),
+      ids_(ids),
       peers_(peers),
       kernels_(kernels),
       sender_(sender),
@@ -74,7 +75,7 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
       return error.failure();
     }
 
-  const PeerId id = kernel != nullptr ? peer_of(kernel->id) : peers_.next_id();
+  const PeerId id = kernel != nullptr ? peer_of(kernel->id) : PeerId{ids_.next()};
   Peer& peer = peers_.add(id, hello.role(), from);
   try {
     if (within != nullptr) peer.within = within->id;
@@ -164,7 +165,7 @@ void ControlHandler::serve(Peer& host, const RequestKey& asker, const wire::Mess
 void ControlHandler::start(const RequestKey& asker, const wire::Start& body) {
   wire::StartT request;
   body.UnPackTo(&request);
-  supervisor_.start(asker, KernelId{peers_.next_id().value}, request);
+  supervisor_.start(asker, KernelId{ids_.next()}, request);
 }
 
 void ControlHandler::interrupt(const RequestKey& asker, const wire::Interrupt& body) {

@@ -4,6 +4,7 @@
 #include <functional>
 
 #include "heartbeats.hpp"
+#include "id_source.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
 #include "logger.hpp"
@@ -17,7 +18,7 @@ namespace oast::broker {
 /// is answered with: PROTOCOL.md, the tables of states and events.
 class ControlHandler {
  public:
-  ControlHandler(EventLoop& loop, const Options& options, const std::string& token,
+  ControlHandler(EventLoop& loop, const Options& options, const std::string& token, IdSource& ids,
                  PeerTable& peers, KernelTable& kernels, PeerSender& sender, Supervisor& supervisor,
                  Interrupts& interrupts, Heartbeats& heartbeats, Logger log);
 
@@ -48,6 +49,7 @@ class ControlHandler {
   EventLoop& loop_;
   const Options& options_;
   const std::string& token_;
+  IdSource& ids_;
   PeerTable& peers_;
   KernelTable& kernels_;
   PeerSender& sender_;

@@ -5,8 +5,6 @@
 
 namespace oast::broker {
 
-using wire::KernelState;
-
 namespace {
 
 std::uint64_t nanoseconds(Clock::TimePoint time) {
@@ -53,8 +51,7 @@ void Heartbeats::check(Peer& peer, std::vector<PeerId>& lost) {
   Kernel* kernel = kernels_.find(KernelId{peer.id.value});
   if (kernel == nullptr) {
     if (!peer.process) lost.push_back(peer.id);
-  } else if (kernel->serving() && kernel->state != KernelState::unresponsive) {
-    kernel->state = KernelState::unresponsive;
+  } else if (kernel->state.apply(KernelEvent::heartbeat_missed)) {
     log_->warn("OB201 kernel {} ({}) misses heartbeats", kernel->id.value, kernel->name);
     events_.changed(*kernel);
   }
@@ -73,8 +70,7 @@ void Heartbeats::pong(Peer& peer, const wire::Pong& pong) {
     kernel->rss_bytes = usage->rss_bytes();
     kernel->cpu_seconds = usage->cpu_seconds();
   }
-  if (kernel->state == KernelState::unresponsive) {
-    kernel->state = kernel->queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
+  if (kernel->state.apply(KernelEvent::pong)) {
     log_->info("OB202 kernel {} ({}) answers again", kernel->id.value, kernel->name);
     events_.changed(*kernel);
   }

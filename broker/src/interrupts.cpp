@@ -37,6 +37,13 @@ void Interrupts::ask(const RequestKey& asker, Kernel& kernel, const wire::Interr
   sender_.control(peer_of(kernel.id), RequestId{id}, message);
 }
 
+void Interrupts::interrupt(Kernel& kernel, std::uint64_t sequence) {
+  wire::BreakT message;
+  message.sequence = sequence;
+  // Of what the kernel says to an id that is not pending, nobody needs to know.
+  sender_.control(peer_of(kernel.id), RequestId{++last_id_}, message);
+}
+
 void Interrupts::reply(Kernel& kernel, RequestId break_id, const wire::BreakReplyT& reply) {
   const auto found = pending_.find(break_id.value);
   if (found == pending_.end() || found->second.kernel != kernel.id || found->second.killing) return;

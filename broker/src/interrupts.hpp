@@ -26,6 +26,8 @@ class Interrupts {
     on_cancelled_ = std::move(callback);
   }
 
+  /// The request that was dispatched with this number, on the broker's own account.
+  void interrupt(Kernel& kernel, std::uint64_t sequence);
   void ask(const RequestKey& asker, Kernel& kernel, const wire::InterruptT& request);
   /// The kernel's word on the Break with this id.
   void reply(Kernel& kernel, RequestId break_id, const wire::BreakReplyT& reply);

@@ -12,6 +12,7 @@
 
 #include "event_loop.hpp"
 #include "kernel_records.hpp"
+#include "kernel_state.hpp"
 #include "launcher.hpp"
 #include "oast/error.hpp"
 #include "oast/ids.hpp"
@@ -49,7 +50,7 @@ struct Kernel {
   std::string token;
   std::string host_token;  ///< with which its process may be a host, too
 
-  wire::KernelState state = wire::KernelState::starting;
+  KernelLife state;
   int pid = 0;
   Clock::TimePoint born;
   RequestQueue queue;
@@ -58,8 +59,6 @@ struct Kernel {
 
   std::unique_ptr<Process> process;  ///< nullptr: it is just being started
   EventLoop::Handle exit_watch;
-  EventLoop::Handle last_data_deadline;
-  bool data_closed = false;  ///< after its process ended
   EventLoop::Handle stderr_watch;
   StderrTail stderr_tail;
 
@@ -68,6 +67,7 @@ struct Kernel {
   EventLoop::Handle start_deadline;
   EventLoop::Handle stop_deadline;
   EventLoop::Handle lost_deadline;  ///< its connection broke
+  EventLoop::Handle end_timer;      ///< it ends without ever having had a process
   Clock::TimePoint stop_due;        ///< when the stop ladder goes on
   bool terminated = false;          ///< SIGTERM was sent
   /// Why the broker ends it, if it does: the cause and a sentence.

@@ -33,10 +33,9 @@ struct Peer {
   bool joined() const { return !data.empty(); }
 };
 
-/// All peers, by id and by connection. Ids start at 1 and are never given twice.
+/// All peers, by id and by connection.
 class PeerTable {
  public:
-  PeerId next_id() { return PeerId{++last_id_}; }
   Peer& add(PeerId id, wire::Role role, RoutingId control);
   /// Throws away the peer and both its connections.
   void remove(PeerId id);
@@ -54,7 +53,6 @@ class PeerTable {
   }
 
  private:
-  std::uint64_t last_id_ = 0;
   std::unordered_map<PeerId, Peer> peers_;
   std::unordered_map<RoutingId, Peer*> control_;
   std::unordered_map<RoutingId, Peer*> data_;

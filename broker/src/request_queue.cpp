@@ -10,8 +10,9 @@ RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply, w
   const std::size_t bytes = packet.bytes();
   // One that is larger than the limit still gets through, alone.
   if (bytes_ > 0 && bytes_ + bytes > max_bytes_) return Accepted::full;
-  const Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size(), keep};
-  const auto [place, added] = open_.try_emplace(key, open);
+  Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size()};
+  open.keep = keep;
+  const auto [place, added] = open_.try_emplace(key, std::move(open));
   if (!added) return Accepted::duplicate;
   try {
     waiting_.push_back({key, {}});
@@ -25,8 +26,8 @@ RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply, w
 }
 
 RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key) {
-  const Open open{Stage::direct, wire::Reply::value};
-  if (!open_.try_emplace(key, open).second) return Accepted::duplicate;
+  if (!open_.try_emplace(key, Open{Stage::direct, wire::Reply::value}).second)
+    return Accepted::duplicate;
   direct_.insert(key);
   return Accepted::yes;
 }
@@ -57,10 +58,15 @@ const RequestQueue::Open* RequestQueue::find(RequestKey key) const {
   return found == open_.end() ? nullptr : &found->second;
 }
 
+RequestQueue::Open* RequestQueue::find(RequestKey key) {
+  const auto found = open_.find(key);
+  return found == open_.end() ? nullptr : &found->second;
+}
+
 std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
   const auto found = open_.find(key);
   if (found == open_.end()) return std::nullopt;
-  const Open open = found->second;
+  Open open = std::move(found->second);
   open_.erase(found);
   if (open.stage == Stage::dispatched) forget_dispatched(open.sequence);
   if (open.stage == Stage::direct) direct_.erase(key);

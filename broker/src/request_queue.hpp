@@ -1,17 +1,28 @@
 // The open requests of one kernel.
 #pragma once
 
+#include <chrono>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <optional>
 #include <set>
 #include <unordered_map>
 
+#include "event_loop.hpp"
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
 
 namespace oast::broker {
+
+/// When a request is to have ended: see RequestDeadlines.
+struct RequestDeadline {
+  std::chrono::milliseconds time{0};  ///< from acceptance
+  std::chrono::milliseconds kill{0};  ///< after that; 0: never
+  bool passed = false;                ///< while it was dispatched
+  EventLoop::Handle timer;
+};
 
 /// From acceptance to terminal reply. Every operation on one request takes constant time, however
 /// many wait. Invariants: every accepted request is in `open_` until `end`
@@ -27,6 +38,7 @@ class RequestQueue {
     std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
     std::uint64_t place = 0;     ///< waiting: its number among all that ever waited
     bool keep = false;           ///< goes on when its host leaves
+    std::unique_ptr<RequestDeadline> deadline = {};  ///< nullptr: it has none
   };
 
   RequestQueue(std::size_t window, std::size_t max_bytes)
@@ -47,6 +59,7 @@ class RequestQueue {
 
   /// nullptr when it is not open.
   const Open* find(RequestKey key) const;
+  Open* find(RequestKey key);
   /// Ends it, wherever it is; what it was, or nothing.
   std::optional<Open> end(RequestKey key);
   /// Ends one request, in the order of acceptance but for the direct ones, which are last; nothing

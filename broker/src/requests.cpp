@@ -5,23 +5,8 @@
 namespace oast::broker {
 
 using wire::Body;
-using wire::KernelState;
 
 namespace {
-
-/// Requests that wait for their turn say how they want to be answered.
-std::optional<wire::Reply> queued_reply(const wire::Message& message) {
-  if (const auto* eval = message.body_as_Eval()) return eval->reply();
-  if (const auto* call = message.body_as_Call()) return call->reply();
-  return std::nullopt;
-}
-
-/// Whether the request goes on without its host, and its reply stays in the log.
-bool kept(const wire::Message& message) {
-  if (const auto* eval = message.body_as_Eval()) return eval->keep();
-  if (const auto* call = message.body_as_Call()) return call->keep();
-  return false;
-}
 
 bool is_direct(Body body) {
   switch (body) {
@@ -72,13 +57,21 @@ wire::Packet host_left_message(PeerId host) {
 
 }  // namespace
 
+std::optional<Requests::Wishes> Requests::wishes_of(const wire::Message& message) {
+  if (const auto* eval = message.body_as_Eval())
+    return Wishes{eval->reply(), eval->timeout_ms(), eval->kill_ms(), eval->keep()};
+  if (const auto* call = message.body_as_Call())
+    return Wishes{call->reply(), call->timeout_ms(), call->kill_ms(), call->keep()};
+  return std::nullopt;
+}
+
 bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   const wire::Message& message = packet.root();
   const RequestKey key{host.id, RequestId{message.id()}};
-  const auto reply = queued_reply(message);
+  const auto queued = wishes_of(message);
   const bool direct = is_direct(message.body_type());
   const bool input = message.body_type() == Body::InputReply;
-  if (!reply && !direct && !input) return false;
+  if (!queued && !direct && !input) return false;
 
   Kernel* kernel = kernels_.find(KernelId{to.value});
   if (!key.id) {
@@ -97,20 +90,20 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   } else if (!kernel->serving()) {
     sender_.fail(key, failure(FailureKind::kernel_died, "kernel " + std::to_string(to.value) +
                                                             " is stopping and takes no requests"));
-  } else if (reply) {
-    queue(*kernel, key, *reply, std::move(packet));
+  } else if (queued) {
+    queue(*kernel, key, *queued, std::move(packet));
   } else {
     pass_on(*kernel, key, std::move(packet));
   }
   return true;
 }
 
-void Requests::queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet) {
-  const bool keep = kept(packet.root());
-  const auto accepted = kernel.queue.accept(key, reply, packet, keep);
+void Requests::queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire::Packet&& packet) {
+  const auto accepted = kernel.queue.accept(key, wishes.reply, packet, wishes.keep);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
+    if (wishes.timeout_ms != 0) deadlines_.set(kernel, key, wishes.timeout_ms, wishes.kill_ms);
   } catch (...) {
     kernel.queue.end(key);
     throw;
@@ -157,9 +150,9 @@ void Requests::dispatch(Kernel& kernel) {
     } catch (const std::exception& error) {
       end_unsent(kernel, next->key, error);
     }
-  if (kernel.state != KernelState::idle && kernel.state != KernelState::busy) return;
-  const auto state = kernel.queue.dispatched() > 0 ? KernelState::busy : KernelState::idle;
-  if (std::exchange(kernel.state, state) != state) events_.changed_between_idle_and_busy();
+  const auto event = kernel.queue.dispatched() > 0 ? KernelEvent::request_dispatched
+                                                   : KernelEvent::last_request_ended;
+  if (kernel.state.apply(event)) events_.changed_between_idle_and_busy();
 }
 
 bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
@@ -206,6 +199,7 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   if (found == nullptr) return record(kernel, key, std::move(packet), false);
   const auto* failed = packet.root().body_as_Failure();
   const bool interrupted = failed != nullptr && failed->kind() == wire::FailureKind::interrupted;
+  RequestDeadlines::explain(*found, packet);
   // It ends when its answer is under way: if that fails, `lost` still finds it.
   const bool wanted = found->reply != wire::Reply::nothing;
   record(kernel, key, std::move(packet), wanted && kernel.hosts.contains(key.host), found->keep);
@@ -214,10 +208,9 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   dispatch(kernel);
 }
 
-void Requests::cancel(Kernel& kernel, RequestKey key) {
+void Requests::cancel(Kernel& kernel, RequestKey key, const Failure& why) {
   const auto open = kernel.queue.end(key);
-  if (open && open->reply != wire::Reply::nothing)
-    sender_.fail(key, failure(FailureKind::interrupted, "cancelled while queued"));
+  if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
 }
 
 void Requests::lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why) {
@@ -292,6 +285,7 @@ void Requests::host_left(PeerId host) {
     left_.push_back(kernel.id);
     sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(host));
   });
+  delivery_.host_left(host);
 }
 
 }  // namespace oast::broker

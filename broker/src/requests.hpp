@@ -10,6 +10,7 @@
 #include "kernel.hpp"
 #include "peer_sender.hpp"
 #include "peers.hpp"
+#include "request_deadlines.hpp"
 #include "supervisor.hpp"
 
 namespace oast::broker {
@@ -25,12 +26,13 @@ class WrongNumber : public Error {
 class Requests {
  public:
   Requests(KernelTable& kernels, PeerSender& sender, Delivery& delivery, Events& events,
-           Interrupts& interrupts)
+           Interrupts& interrupts, RequestDeadlines& deadlines)
       : kernels_(kernels),
         sender_(sender),
         delivery_(delivery),
         events_(events),
-        interrupts_(interrupts) {}
+        interrupts_(interrupts),
+        deadlines_(deadlines) {}
 
   /// False when the body is none that a host may send on data.
   bool from_host(const Peer& host, PeerId to, wire::Packet&& packet);
@@ -38,7 +40,7 @@ class Requests {
   bool from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet);
 
   /// Ends a request that waits at the broker.
-  void cancel(Kernel& kernel, RequestKey key);
+  void cancel(Kernel& kernel, RequestKey key, const Failure& why);
   /// What the kernel said of a request could not be passed on: it ends with `why`, if it is open.
   /// `number`: of the record.
   void lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why);
@@ -51,7 +53,15 @@ class Requests {
   void host_left(PeerId host);
 
  private:
-  void queue(Kernel& kernel, RequestKey key, wire::Reply reply, wire::Packet&& packet);
+  /// How an Eval or Call is to be answered, and until when.
+  struct Wishes {
+    wire::Reply reply;
+    std::uint64_t timeout_ms;  ///< 0: none
+    std::uint64_t kill_ms;
+    bool keep;  ///< it goes on without its host, and its reply stays in the log
+  };
+  static std::optional<Wishes> wishes_of(const wire::Message& message);
+  void queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire::Packet&& packet);
   void pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet);
   void refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& kernel);
   void end_unsent(Kernel& kernel, RequestKey key, const std::exception& error);
@@ -81,6 +91,7 @@ class Requests {
   Delivery& delivery_;
   Events& events_;
   Interrupts& interrupts_;
+  RequestDeadlines& deadlines_;
 };
 
 }  // namespace oast::broker

@@ -35,13 +35,7 @@ class Burst {
   std::chrono::steady_clock::time_point end_ = std::chrono::steady_clock::now() + EventLoop::kTurn;
 };
 
-constexpr std::chrono::seconds kExitIsSeen{1};
 constexpr std::chrono::seconds kSilenceCheck{1};
-/// How long the data connection of a host that left may stand, and how long it takes at most to
-/// receive the last of it when others never let the socket run dry.
-constexpr std::chrono::milliseconds kLastHostData{500};
-constexpr std::chrono::milliseconds kFloodedHostData{40};
-
 constexpr std::string_view kNoFrames =
     "its frames should be [to][Message] and at most 1024 buffers";
 
@@ -69,7 +63,7 @@ Failure failure_of(const std::exception& error) {
 
 Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
                const RuntimeDir& directory, const std::string& token, const std::string& inproc,
-               const Logger& log)
+               IdSource& ids, const Logger& log)
     : loop_(loop),
       limits_(limits_of(options)),
       log_(log),
@@ -88,14 +82,17 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
                        return admitted;
                      }),
       sender_(peers_, data_, control_, log),
+      last_data_(loop, peers_, sender_, verifier_, data_),
       events_(loop, kernels_, events_socket_),
       delivery_(loop, options, kernels_, sender_, log),
-      supervisor_(loop, options, kernels_, sender_, events_, log),
+      supervisor_(loop, options, kernels_, sender_, events_, last_data_, log),
       interrupts_(loop, kernels_, sender_, supervisor_),
-      requests_(kernels_, sender_, delivery_, events_, interrupts_),
+      deadlines_(loop, kernels_, interrupts_, supervisor_),
+      requests_(kernels_, sender_, delivery_, events_, interrupts_, deadlines_),
+      departures_(loop, peers_, kernels_, last_data_, requests_, interrupts_, supervisor_, log),
       heartbeats_(loop, options, peers_, kernels_, sender_, events_, log),
-      control_handler_(loop, options, token, peers_, kernels_, sender_, supervisor_, interrupts_,
-                       heartbeats_, log) {
+      control_handler_(loop, options, token, ids, peers_, kernels_, sender_, supervisor_,
+                       interrupts_, heartbeats_, log) {
   const auto bind = [&](auto& socket, const std::string& name) {
     filter_.add((directory.path() / (name + ".sock")).string());
     socket.bind(directory.endpoint(name));
@@ -111,19 +108,21 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
   close_silent();
   sender_.on_gone([this](PeerId peer) {
     // Not at once: the caller may be visiting the tables.
-    loop_.post([this, peer] { connection_gone(peer); });
+    loop_.post([this, peer] { departures_.connection_gone(peer); });
   });
-  supervisor_.on_death([this](Kernel& kernel) { kernel_died(kernel); });
-  supervisor_.before_death([this](Kernel& kernel, const std::function<void()>& then) {
-    const Peer* peer = peers_.find(peer_of(kernel.id));
-    if (peer == nullptr) return then();
-    verifier_.after_parked(data_, peer->data, then);
+  supervisor_.on_death([this](Kernel& kernel) { departures_.kernel_died(kernel); });
+  interrupts_.on_cancelled([this](Kernel& kernel, RequestKey key) {
+    requests_.cancel(kernel, key, failure(FailureKind::interrupted, "cancelled while queued"));
   });
-  interrupts_.on_cancelled(
-      [this](Kernel& kernel, RequestKey key) { requests_.cancel(kernel, key); });
-  heartbeats_.on_lost([this](PeerId host) { host_gone(host, "it lost its heartbeat"); });
-  control_handler_.on_goodbye([this](PeerId host) { host_leaves(host, "it said goodbye"); });
-  control_handler_.on_host_died([this](PeerId host) { host_leaves(host, "its process ended"); });
+  deadlines_.on_expired([this](Kernel& kernel, RequestKey key, const Failure& why) {
+    requests_.cancel(kernel, key, why);
+  });
+  heartbeats_.on_lost(
+      [this](PeerId host) { departures_.host_gone(host, "it lost its heartbeat"); });
+  control_handler_.on_goodbye(
+      [this](PeerId host) { departures_.host_leaves(host, "it said goodbye"); });
+  control_handler_.on_host_died(
+      [this](PeerId host) { departures_.host_leaves(host, "its process ended"); });
 
   loop.on_exception(
       [this](const char* what) { log_->error("OB513 a callback of the loop threw: {}", what); });
@@ -143,12 +142,11 @@ void Router::close_silent() {
 bool Router::control_turn() { return receive(control_, kControlBurst).any; }
 
 bool Router::data_turn() {
-  supervisor_.probe_exited();
-  probe_leaving();
+  last_data_.probe();
   const bool ending = requests_.turn();
   const bool reading = delivery_.turn();
   const auto [any, dry] = receive(data_, kDataBurst);
-  return (dry && let_ended_go()) || any || ending || reading;
+  return (dry && last_data_.finish_closed()) || any || ending || reading;
 }
 
 Router::Received Router::receive(RouterSocket& socket, int most) {
@@ -314,17 +312,6 @@ void Router::first_on_data(Incoming& in) {
   }
 }
 
-/// A kernel that cannot be reached can answer nobody. Most often its process has ended, which is
-/// about to be known, with the reason.
-void Router::connection_gone(PeerId peer) {
-  Kernel* kernel = kernels_.find(KernelId{peer.value});
-  if (kernel == nullptr) return host_leaves(peer, "its connection is gone");
-  if (!kernel->serving() || kernel->lost_deadline) return;
-  kernel->lost_deadline = loop_.after(kExitIsSeen, [this, kernel] {
-    supervisor_.kill(*kernel, DeathCause::lost_heartbeat, "its connection broke and it was killed");
-  });
-}
-
 /// It costs its sender: a host hears of it, with its id where that can be read; a kernel whose
 /// answers cannot be understood is ended, so that nobody waits for them.
 void Router::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why) {
@@ -349,75 +336,6 @@ void Router::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std
   }
   const auto refusal = failure(FailureKind::invalid, "a malformed message: " + text);
   socket.send(in.from, PeerId{}, wire::pack(wire::read_head(in.packet).id, refusal));
-}
-
-/// It is gone when all that it had sent on data was received: what it asked for last counts.
-void Router::host_leaves(PeerId host, const char* how) {
-  Peer* peer = peers_.find(host);
-  if (peer == nullptr || peer->role == wire::Role::kernel || leaving_.contains(host)) return;
-  if (!peer->joined() || peer->data_ended) return host_gone(host, how);
-  peer->process_watch.reset();  // it would call again and again
-  leaving_[host] = {.how = how, .data_closed = false, .deadline = gone_after(kLastHostData, host)};
-  // Nothing may come that would make the loop look.
-  loop_.post([] {});
-}
-
-EventLoop::Handle Router::gone_after(std::chrono::milliseconds time, PeerId host) {
-  return loop_.after(time, [this, host] {
-    if (const auto at = leaving_.find(host); at != leaving_.end()) host_gone(host, at->second.how);
-  });
-}
-
-void Router::probe_leaving() {
-  for (auto& [host, leaving] : leaving_) {
-    if (leaving.data_closed || sender_.probe_data(host)) continue;
-    leaving.data_closed = true;
-    leaving.deadline = gone_after(kFloodedHostData, host);
-  }
-}
-
-/// To be called when all was received that had come.
-bool Router::let_ended_go() {
-  const bool kernels = supervisor_.bury_exited();
-  return let_leaving_go() || kernels;
-}
-
-bool Router::let_leaving_go() {
-  std::vector<std::pair<PeerId, const char*>> gone;
-  for (const auto& [host, leaving] : leaving_)
-    if (leaving.data_closed) gone.emplace_back(host, leaving.how);
-  for (const auto& [host, how] : gone) host_gone(host, how);
-  return !gone.empty();
-}
-
-/// Not before all that was received from it has been served.
-void Router::host_gone(PeerId host, const char* how) {
-  Peer* peer = peers_.find(host);
-  if (peer == nullptr || peer->role == wire::Role::kernel) return;
-  leaving_.erase(host);
-  peer->process_watch.reset();  // it would call again and again
-  verifier_.after_parked(data_, peer->data, [this, host, how] { host_left(host, how); });
-}
-
-void Router::host_left(PeerId host, const char* how) {
-  const Peer* peer = peers_.find(host);
-  if (peer == nullptr) return;
-  log_->info("OB509 peer {} ({}) left: {}", host.value, peer->name, how);
-  peers_.remove(host);
-  requests_.host_left(host);
-  delivery_.host_left(host);
-  supervisor_.owner_left(host);
-}
-
-void Router::kernel_died(Kernel& kernel) {
-  requests_.kernel_died(kernel);
-  interrupts_.kernel_died(kernel);
-  peers_.remove(peer_of(kernel.id));
-  std::vector<PeerId> within;
-  peers_.each([&](const Peer& peer) {
-    if (peer.within == kernel.id) within.push_back(peer.id);
-  });
-  for (const PeerId host : within) host_gone(host, "the kernel that it is part of died");
 }
 
 }  // namespace oast::broker

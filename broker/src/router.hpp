@@ -6,18 +6,21 @@
 #include <optional>
 #include <string>
 #include <string_view>
-#include <unordered_map>
 
 #include "accept_filter.hpp"
 #include "control_handler.hpp"
 #include "delivery.hpp"
+#include "departures.hpp"
 #include "events.hpp"
 #include "heartbeats.hpp"
+#include "id_source.hpp"
 #include "interrupts.hpp"
 #include "kernel.hpp"
+#include "last_data.hpp"
 #include "message_verifier.hpp"
 #include "peer_sender.hpp"
 #include "peers.hpp"
+#include "request_deadlines.hpp"
 #include "requests.hpp"
 #include "runtime_dir.hpp"
 #include "sockets.hpp"
@@ -31,7 +34,7 @@ class Router {
  public:
   Router(EventLoop& loop, const Options& options, zmq::context_t& context,
          const RuntimeDir& directory, const std::string& token, const std::string& inproc,
-         const Logger& log);
+         IdSource& ids, const Logger& log);
 
   Supervisor& supervisor() { return supervisor_; }
   /// At the broker's end: tells all deaths to the last request, in one go.
@@ -65,21 +68,6 @@ class Router {
   bool about_log(const Peer& host, const wire::Packet& packet);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
-  void connection_gone(PeerId peer);
-  /// A host that has left, whose last data may not have been received yet.
-  struct Leaving {
-    const char* how;
-    bool data_closed;
-    EventLoop::Handle deadline;
-  };
-  void host_leaves(PeerId host, const char* how);
-  EventLoop::Handle gone_after(std::chrono::milliseconds time, PeerId host);
-  void probe_leaving();
-  bool let_ended_go();
-  bool let_leaving_go();
-  void host_gone(PeerId host, const char* how);
-  void host_left(PeerId host, const char* how);
-  void kernel_died(Kernel& kernel);
 
   EventLoop& loop_;
   const wire::Limits limits_;
@@ -93,14 +81,16 @@ class Router {
   PeerTable peers_;
   KernelTable kernels_;
   PeerSender sender_;
+  LastData last_data_;
   Events events_;
   Delivery delivery_;
   Supervisor supervisor_;
   Interrupts interrupts_;
+  RequestDeadlines deadlines_;
   Requests requests_;
+  Departures departures_;
   Heartbeats heartbeats_;
   ControlHandler control_handler_;
-  std::unordered_map<PeerId, Leaving> leaving_;
 };
 
 }  // namespace oast::broker

@@ -21,8 +21,8 @@ namespace fs = std::filesystem;
 namespace {
 
 constexpr std::string_view kPrivatePrefix = "embedded-";
-constexpr std::array<const char*, 6> kFiles = {"control.sock", "data.sock", "events.sock",
-                                               "token",        "lock.new",  "lock"};
+constexpr std::array<const char*, 7> kFiles = {"control.sock", "data.sock", "events.sock", "token",
+                                               "last_id.new",  "lock.new",  "lock"};
 
 [[noreturn]] void refuse(const fs::path& path, const std::string& why) {
   throw Error(FailureKind::invalid,
@@ -153,6 +153,8 @@ void RuntimeDir::remove_all() {
   std::error_code ignored;
   if (private_) fs::remove(path_, ignored);
 }
+
+fs::path RuntimeDir::id_file() const { return private_ ? fs::path{} : path_ / "last_id"; }
 
 std::string RuntimeDir::endpoint(const std::string& name) const {
   return "ipc://" + (path_ / (name + ".sock")).string();

@@ -1,14 +1,12 @@
 #include "supervisor.hpp"
 
 #include <signal.h>
-#include <string.h>
-#include <unistd.h>
 
-#include <algorithm>
 #include <nlohmann/json.hpp>
 #include <utility>
 
 #include "attempt.hpp"
+#include "death.hpp"
 #include "descriptors.hpp"
 #include "secrets.hpp"
 #include "start_request.hpp"
@@ -20,28 +18,20 @@ namespace {
 using wire::KernelState;
 
 constexpr auto kRemembered = std::chrono::seconds(60);
-/// How long the data connection of a process that has ended may stand: a process that escaped may
-/// have it, too. And how long it takes at most to receive the last of it.
-constexpr auto kLastData = std::chrono::milliseconds(500);
-constexpr auto kFloodedData = std::chrono::milliseconds(40);
 constexpr auto kKillAgain = std::chrono::seconds(1);
 constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(2000),
                                            std::chrono::milliseconds(500)};
 
-std::string signal_name(int signal) {
-  const char* name = ::sigabbrev_np(signal);
-  return name != nullptr ? std::string("SIG") + name : "signal " + std::to_string(signal);
-}
-
 }  // namespace
 
 Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels,
-                       PeerSender& sender, Events& events, Logger log)
+                       PeerSender& sender, Events& events, LastData& last_data, Logger log)
     : loop_(loop),
       options_(options),
       kernels_(kernels),
       sender_(sender),
       events_(events),
+      last_data_(last_data),
       log_(std::move(log)),
       specs_(loop, options.specs) {}
 
@@ -182,7 +172,7 @@ void Supervisor::fail_launch(Kernel& kernel, const Failure& failure) {
       sender_.control(kernel.starter->host, kernel.starter->id, failure);
       kernel.starter.reset();
     });
-  ended(kernel);
+  die(kernel);
 }
 
 void Supervisor::start_timed_out(Kernel& kernel) {
@@ -199,8 +189,7 @@ void Supervisor::hello(Kernel& kernel, int pid) {
 
 void Supervisor::registered(Kernel& kernel) {
   kernel.start_deadline.reset();
-  if (kernel.state != KernelState::starting) return;
-  kernel.state = KernelState::idle;
+  kernel.state.apply(KernelEvent::registered);
   log_->info("OB102 kernel {} ({}) registered, pid {}", kernel.id.value, kernel.name, kernel.pid);
   events_.changed(kernel);
   if (!kernel.starter) return;
@@ -212,11 +201,11 @@ void Supervisor::registered(Kernel& kernel) {
 
 void Supervisor::stop(Kernel& kernel, Deadlines deadlines, DeathCause cause, std::string why) {
   if (!kernel.alive()) return;
+  const bool first = kernel.state.apply(KernelEvent::stop_asked);
   // Nobody is there yet to be asked.
   if (!kernel.registered()) return kill(kernel, cause, std::move(why));
   if (!kernel.intent) kernel.intent.emplace(cause, std::move(why));
-  if (kernel.state != KernelState::stopping) {
-    kernel.state = KernelState::stopping;
+  if (first) {
     log_->info("OB103 kernel {} ({}) asked to end: {}", kernel.id.value, kernel.name,
                kernel.intent->second);
     sender_.control(peer_of(kernel.id), RequestId{}, wire::ShutdownT{});
@@ -249,7 +238,7 @@ void Supervisor::kill(Kernel& kernel, DeathCause cause, std::string why) {
   if (!kernel.process) {
     Death death = explain(kernel, {});
     // Not before what is asked now has its answer.
-    kernel.last_data_deadline = loop_.after({}, [this, &kernel] { ended(kernel); });
+    kernel.end_timer = loop_.after({}, [this, &kernel] { die(kernel); });
     kernel.death = std::move(death);
     return;
   }
@@ -270,7 +259,7 @@ void Supervisor::signal(Kernel& kernel, int signal) {
 
 void Supervisor::answer_when_dead(Kernel& kernel, const RequestKey& asker) {
   kernel.stoppers.push_back(asker);
-  if (!kernel.alive()) bury(kernel);
+  if (!kernel.alive()) announce_death(kernel);
 }
 
 void Supervisor::owner_left(PeerId owner) {
@@ -295,70 +284,22 @@ void Supervisor::stop_all(Deadlines deadlines, std::function<void()> done) {
   if (kernels_.living() == 0) all_stopped_();
 }
 
-Death Supervisor::explain(const Kernel& kernel, ExitStatus status) const {
-  Death death;
-  death.exit_code = status.exit_code;
-  death.signal = status.signal;
-  if (status.signal != 0) death.signal_name = signal_name(status.signal);
-  death.stderr_tail = kernel.stderr_tail.text();
-  std::string how = "how it ended is unknown, somebody killed its launcher";
-  if (!kernel.process) how = "it was just being started";
-  if (status.signal != 0) how = "it was killed by " + death.signal_name;
-  if (status.exit_code >= 0) how = "it exited with code " + std::to_string(status.exit_code);
-  if (kernel.intent) {
-    death.cause = kernel.intent->first;
-    death.explanation = kernel.intent->second;
-    if (death.cause == DeathCause::owner_gone || death.cause == DeathCause::stopped)
-      death.explanation += "; " + how;
-  } else {
-    death.cause = status.signal != 0 ? DeathCause::signalled : DeathCause::exited;
-    death.explanation = how;
-    if (!kernel.registered()) death.explanation += " before it registered";
-  }
-  return death;
-}
-
-/// What it sent in its last moments may be in the hands of libzmq, which closes the connection
-/// after that.
 void Supervisor::exited(Kernel& kernel) {
   const auto status = kernel.process->reap();
   if (!status) return;
   kernel.stderr_tail.read_from(kernel.process->stderr_fd(), kStderrRest);
   kernel.death = explain(kernel, *status);
-  kernel.last_data_deadline = loop_.after(kLastData, [this, &kernel] {
-    log_->warn("OB107 kernel {} ({}) has ended, but not its connection: its last data may be lost",
-               kernel.id.value, kernel.name);
-    ended(kernel);
+  last_data_.wait(peer_of(kernel.id), [this, &kernel](bool closed) {
+    if (!closed)
+      attempt(log_, [&] {
+        log_->warn(
+            "OB107 kernel {} ({}) has ended, but not its connection: its last data may be "
+            "lost",
+            kernel.id.value, kernel.name);
+      });
+    die(kernel);
   });
-  exited_.push_back(kernel.id);
   kernel.exit_watch.reset();  // last: when one of the above throws, all is tried again
-}
-
-void Supervisor::probe_exited() {
-  for (const KernelId id : exited_) {
-    Kernel* kernel = kernels_.find(id);
-    if (kernel == nullptr || kernel->data_closed || sender_.probe_data(peer_of(id))) continue;
-    kernel->data_closed = true;
-    // Others may flood the socket so that it never runs dry.
-    kernel->last_data_deadline = loop_.after(kFloodedData, [this, kernel] { ended(*kernel); });
-  }
-}
-
-bool Supervisor::bury_exited() {
-  bool any = false;
-  for (const KernelId id : std::vector(exited_)) {
-    Kernel* kernel = kernels_.find(id);
-    if (kernel == nullptr || !kernel->data_closed) continue;
-    ended(*kernel);
-    any = true;
-  }
-  return any;
-}
-
-void Supervisor::ended(Kernel& kernel) {
-  std::erase(exited_, kernel.id);
-  kernel.last_data_deadline.reset();
-  before_death_(kernel, [this, &kernel] { die(kernel); });
 }
 
 void Supervisor::die(Kernel& kernel) {
@@ -370,29 +311,30 @@ void Supervisor::die(Kernel& kernel) {
   kernel.process.reset();
   kernel.token.clear();
   kernel.host_token.clear();
-  kernel.state = KernelState::dead;
+  kernel.state.apply(KernelEvent::process_ended);
   attempt(log_, [&] {
     log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
               died(kernel).message);
   });
   if (on_death_) attempt(log_, [&] { on_death_(kernel); });
-  attempt(log_, [&] { bury(kernel); });
+  attempt(log_, [&] { announce_death(kernel); });
   attempt(log_, [&] { events_.changed(kernel); });
-  attempt(log_, [&] { remember(kernel.id); });
+  attempt(log_, [&] { forget_later(kernel.id); });
   if (all_stopped_ && kernels_.living() == 0) attempt(log_, all_stopped_);
 }
 
-void Supervisor::remember(KernelId id) {
-  burials_[id.value] = loop_.after(kRemembered, [this, id] {
+void Supervisor::forget_later(KernelId id) {
+  forget_timers_[id.value] = loop_.after(kRemembered, [this, id] {
     const Kernel* kernel = kernels_.find(id);
-    if (kernel != nullptr && kernel->queue.any_open()) return remember(id);  // they are being told
+    if (kernel != nullptr && kernel->queue.any_open())
+      return forget_later(id);  // they are being told
     kernels_.remove(id);
-    burials_.erase(id.value);
+    forget_timers_.erase(id.value);
   });
 }
 
 /// Tells everybody who waited for the end, or for a start that it made impossible.
-void Supervisor::bury(Kernel& kernel) {
+void Supervisor::announce_death(Kernel& kernel) {
   if (kernel.starter) {
     Failure why = died(kernel);
     if (why.death.cause == DeathCause::never_registered) why.kind = FailureKind::timeout;

@@ -4,10 +4,10 @@
 #include <functional>
 #include <map>
 #include <string>
-#include <vector>
 
 #include "events.hpp"
 #include "kernel.hpp"
+#include "last_data.hpp"
 #include "logger.hpp"
 #include "peer_sender.hpp"
 #include "spec_reader.hpp"
@@ -17,7 +17,7 @@ namespace oast::broker {
 class Supervisor {
  public:
   Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, PeerSender& sender,
-             Events& events, Logger log);
+             Events& events, LastData& last_data, Logger log);
 
   /// Where kernels are to dial.
   struct Home {
@@ -28,11 +28,6 @@ class Supervisor {
   void set_home(Home home) { home_ = std::move(home); }
   /// Called once for every kernel that died, when its death is known and its process is gone.
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
-  /// Called with a kernel that has ended: calls back when all that was received from it has been
-  /// served.
-  void before_death(std::function<void(Kernel&, const std::function<void()>&)> wait) {
-    before_death_ = std::move(wait);
-  }
 
   /// Answers `asker` when the kernel has registered, or why it did not.
   void start(const RequestKey& asker, KernelId id, const wire::StartT& request);
@@ -55,12 +50,6 @@ class Supervisor {
   /// Ends what belongs to a host that left.
   void owner_left(PeerId owner);
 
-  /// Of kernels whose process has ended, finds out whose data connection has, too. To be called
-  /// before data is received.
-  void probe_exited();
-  /// They die; says whether there was one. To be called when all data was received that had come.
-  bool bury_exited();
-
   /// Refuses starts from now on and stops all; `done` is called when no kernel lives.
   void stop_all(Deadlines deadlines, std::function<void()> done);
 
@@ -80,26 +69,23 @@ class Supervisor {
   void start_timed_out(Kernel& kernel);
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);
-  void ended(Kernel& kernel);
   void die(Kernel& kernel);
-  void bury(Kernel& kernel);
-  void remember(KernelId id);
-  Death explain(const Kernel& kernel, ExitStatus status) const;
+  void announce_death(Kernel& kernel);
+  void forget_later(KernelId id);
 
   EventLoop& loop_;
   const Options& options_;
   KernelTable& kernels_;
   PeerSender& sender_;
   Events& events_;
+  LastData& last_data_;
   Logger log_;
   std::unique_ptr<Launcher> launcher_ = make_local_launcher();
   SpecReader specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
-  std::function<void(Kernel&, const std::function<void()>&)> before_death_;
   std::function<void()> all_stopped_;
-  std::vector<KernelId> exited_;  // not dead before their last data was received
-  std::map<std::uint64_t, EventLoop::Handle> burials_;  // of the dead, who are remembered a while
+  std::map<std::uint64_t, EventLoop::Handle> forget_timers_;  // of the dead
 };
 
 }  // namespace oast::broker

@@ -106,16 +106,18 @@ inline zmq::socket_t dealer(zmq::context_t& context, const std::string& endpoint
 }
 
 struct BrokerFixture {
+  using Adjust = std::function<void(broker::Options&)>;
   explicit BrokerFixture(std::vector<broker::KernelSpec> specs = {},
-                         std::shared_ptr<ManualClock> manual = nullptr)
-      : clock(std::move(manual)), broker(options(std::move(specs))) {}
+                         std::shared_ptr<ManualClock> manual = nullptr, const Adjust& adjust = {})
+      : clock(std::move(manual)), broker(options(std::move(specs), adjust)) {}
 
-  broker::Options options(std::vector<broker::KernelSpec> specs) const {
+  broker::Options options(std::vector<broker::KernelSpec> specs, const Adjust& adjust) const {
     broker::Options o;
     o.directory = scratch.path() / "b";
     o.specs = std::move(specs);
     o.log_level = "off";
     if (clock) o.clock = clock;
+    if (adjust) adjust(o);
     return o;
   }
 
