@@ -230,7 +230,7 @@ oast_status oast_request_completions(oast_request* request, const oast_text* mat
       completions.matches.push_back(to_utf8(oast::from_c(matches[i])));
     completions.start = start;
     completions.end = end;
-    return oast::wire::pack(id, completions);
+    return oast::wire::pack(id, completions, oast::wire::kNumberLater);
   });
 }
 
@@ -240,7 +240,7 @@ oast_status oast_request_inspection(oast_request* request, const oast_text* text
     oast::wire::InspectionT inspection;
     inspection.found = text != nullptr;
     if (text != nullptr) inspection.text = to_utf8(oast::from_c(*text));
-    return oast::wire::pack(id, inspection);
+    return oast::wire::pack(id, inspection, oast::wire::kNumberLater);
   });
 }
 
@@ -253,7 +253,7 @@ oast_status oast_request_completeness(oast_request* request, oast_code_status st
     oast::wire::CompletenessT completeness;
     completeness.status = static_cast<oast::wire::CodeStatus>(status);
     completeness.indent = to_utf8(oast::from_c(indent));
-    return oast::wire::pack(id, completeness);
+    return oast::wire::pack(id, completeness, oast::wire::kNumberLater);
   });
 }
 
