@@ -162,7 +162,8 @@ OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
 
 /* Output of the request `tag`, also after its reply; 0: of the running one, or the last. A tag
  * older than the last 65536 requests counts as 0. In the order of the calls; what was written to
- * descriptors 1 and 2 before comes before it. Buffered for a moment. Any thread.
+ * descriptors 1 and 2 before comes before it. Any bytes, which arrive as they are. Buffered for a
+ * moment. Any thread.
  *
  * Blocks while the hosts do not keep up. OAST_INTERRUPTED when the running request is interrupted
  * meanwhile or was before, on the engine's thread; on others when the kernel shall end. Of at most

@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "c_abi.hpp"
-#include "utf8_repair.hpp"
+#include "oast/utf8.hpp"
 
 namespace oast::kernel {
 

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "oast/utf8.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 

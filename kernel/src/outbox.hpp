@@ -16,7 +16,7 @@ namespace oast::kernel {
 
 /// All that a kernel says to hosts on data: each message is a *record*, numbered from 1 without a
 /// gap in the order in which they leave. Counts the bytes of those that are not acknowledged, so
-/// that whoever produces can wait while there is no room: PROTOCOL.md, "Flow control".
+/// that whoever produces can wait while there is no room: oast.fbs, Acknowledge.
 ///
 /// Thread-safe; no function waits for anybody but another thread in here.
 class Outbox {

@@ -112,10 +112,16 @@ void Outputs::take_in(Stream stream, std::string_view text) {
 void Outputs::emit(const OutputBuffer::Chunk& chunk) {
   auto& builder = writer_.builder();
   const auto kind = chunk.stream == Stream::out ? wire::OutputKind::out : wire::OutputKind::err;
-  const auto text = builder.CreateString(chunk.text.data(), chunk.text.size());
-  outbox_.send(
-      chunk.owner.host,
-      writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text), wire::kNumberLater));
+  flatbuffers::Offset<flatbuffers::String> text;
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes;
+  if (chunk.is_utf8)
+    text = builder.CreateString(chunk.bytes.data(), chunk.bytes.size());
+  else
+    bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(chunk.bytes.data()),
+                                 chunk.bytes.size());
+  outbox_.send(chunk.owner.host,
+               writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text, bytes),
+                              wire::kNumberLater));
 }
 
 void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& display, bool wait) {

@@ -1,4 +1,4 @@
-// The way out for text.
+// Output on its way to the outbox.
 #pragma once
 
 #include <atomic>

@@ -1,8 +1,7 @@
 #include "replies.hpp"
+#include "oast/utf8.hpp"
 
 #include <utility>
-
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 

@@ -6,8 +6,8 @@
 #include <thread>
 #include <utility>
 
+#include "oast/utf8.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 

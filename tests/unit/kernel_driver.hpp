@@ -131,10 +131,14 @@ class KernelDriver {
         answer.reply = std::move(message.packet);
         return answer;
       }
-      (output->kind() == wire::OutputKind::out ? answer.out : answer.err) +=
-          wire::text(output->text());
+      (output->kind() == wire::OutputKind::out ? answer.out : answer.err) += written(*output);
       answer.numbers.push_back(message.packet.root().number());
     }
+  }
+  /// What a program wrote, whichever way it travelled.
+  static std::string written(const wire::Output& output) {
+    if (output.bytes() == nullptr) return std::string(wire::text(output.text()));
+    return {output.bytes()->begin(), output.bytes()->end()};
   }
   Answer run(const std::string& code) { return await(eval(code)); }
 

@@ -224,12 +224,36 @@ TEST_CASE("output that comes after the reply belongs to the request that left it
   CHECK(unpack<wire::OutputT>(hub.next(child).packet).text == "from a child\n");
 }
 
-TEST_CASE("output is valid UTF-8 whatever is written, and characters written in pieces are whole") {
+TEST_CASE("every byte arrives as it was written, by the engine, by C code and by children") {
+  KernelDriver hub(kToy);
+  std::string all;  // but for the end of a command of the toy language
+  for (int i = 0; i < 256; ++i)
+    if (i != '\n') all += static_cast<char>(i);
+  for (const std::string verb : {"print ", "raw "}) {
+    CHECK(hub.run(verb + all).out == all);
+    for (std::size_t at = 1; at < all.size(); ++at)
+      REQUIRE(hub.run(verb + all.substr(0, at) + "\n" + verb + all.substr(at)).out == all);
+  }
+  CHECK(hub.run("eraw " + all).err == all);
+  CHECK(
+      hub.run("system for i in 0 1 2 3; do for j in 0 1 2 3 4 5 6 7; do for k in 0 1 2 3 4 5 6 7; "
+              "do printf \"\\\\$i$j$k\"; done; done; done")
+          .out == all.substr(0, 10) + "\n" + all.substr(10));
+}
+
+TEST_CASE("what is UTF-8 travels as text, what is not as bytes; characters in pieces are whole") {
   KernelDriver hub(kToy);
   CHECK(hub.run("raw \xE2\x82\nraw \xAC").out == "\u20ac");
   CHECK(hub.run("print \xE2\x82\nprint \xAC").out == "\u20ac");
-  CHECK(hub.run("raw a\xFF").out == "a\xEF\xBF\xBD");
-  CHECK(hub.run("raw \xE2\x82").out == "\xEF\xBF\xBD");
+  CHECK(hub.run("raw \xE2\x82").out == "\xE2\x82");
+  const auto id = hub.eval("print a\xFF");
+  const auto bytes = hub.next(id);
+  CHECK(bytes.packet.root().body_as_Output()->text() == nullptr);
+  CHECK(bytes.packet.root().body_as_Output()->bytes()->size() == 2);
+  const auto text = hub.eval("print \u20ac");
+  const auto whole = hub.next(text);
+  CHECK(wire::text(whole.packet.root().body_as_Output()->text()) == "\u20ac");
+  CHECK(whole.packet.root().body_as_Output()->bytes() == nullptr);
 }
 
 TEST_CASE("stdin of the code and of its children is empty") {
