@@ -17,6 +17,7 @@ using namespace std::chrono_literals;
 
 const std::string kToy = OAST_TOY_KERNEL;
 const std::string kC = OAST_C_KERNEL;
+const std::string kLua = OAST_LUA_KERNEL;
 constexpr std::size_t kWindow = 1 << 20;
 /// A chunk of output and the Message around it.
 constexpr std::size_t kRecord = 16 * 1024 + 256;
@@ -183,6 +184,39 @@ TEST_CASE("P10: an interrupt ends a print that waits, at once, and the next requ
     hub.until_running(next);  // there is no room still
     hub.acknowledge_all();
     CHECK(hub.await(next).out == "after");
+  }
+}
+
+TEST_CASE(
+    "Lua: whatever writes waits, an interrupt ends it, and nothing of it is lost or comes late") {
+  for (const std::string code :
+       {"print(('x'):rep(50))", "io.write(('x'):rep(50), '\\n')", "io.stderr:write('x\\n')",
+        "io.stdout:setvbuf('full', 4000) io.write(('x'):rep(50), '\\n')", "warn('@on') warn('x')",
+        "pcall(print, 'x')"}) {
+    CAPTURE(code);
+    KernelDriver hub(kLua, held_back());
+    const auto id = hub.eval("while true do " + code + " end");
+    CHECK(hub.stands_still(id));
+    CHECK(hub.record_bytes() < kWindow + kRecord);
+    hub.interrupt(1);
+    CHECK(hub.await(id).failure().kind == FailureKind::interrupted);
+    hub.acknowledge_all();
+    const auto next = hub.run("io.stdout:setvbuf('no') io.write('\\xFF\\0')");
+    CHECK(next.out == std::string("\xFF\0", 2));
+    CHECK(next.err.empty());
+  }
+}
+
+TEST_CASE("Lua: output that nobody acknowledges waits, and arrives whole when somebody does") {
+  for (const std::string write : {"print(i)", "io.write(i, '\\n')"}) {
+    KernelDriver hub(kLua, held_back());
+    const auto id =
+        hub.eval("io.stdout:setvbuf('full', 100) for i = 1, 300000 do " + write + " end");
+    CHECK(hub.stands_still(id));
+    hub.acknowledge_all();
+    std::string all;
+    for (int i = 1; i <= 300'000; ++i) all += std::to_string(i) + "\n";
+    CHECK(hub.await(id).out == all);
   }
 }
 
