@@ -8,7 +8,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 # shellcheck disable=SC2034  # used by the scripts that source this
 build_packages=(
   cmake ninja-build g++ pkgconf ccache
-  libzmq3-dev cppzmq-dev libflatbuffers-dev flatbuffers-compiler libspdlog-dev nlohmann-json3-dev
+  libzmq3-dev cppzmq-dev libflatbuffers-dev flatbuffers-compiler libspdlog-dev nlohmann-json3-dev libutfcpp-dev
   liblua5.4-dev libcli11-dev libedit-dev doctest-dev python3
 )
 # And to check the code.

@@ -135,6 +135,8 @@ OAST_KERNEL_API oast_memory* oast_request_retain(oast_request* request);
 OAST_KERNEL_API void oast_memory_release(oast_memory* memory);
 
 /* Each of these answers the request, once, after all its output, and frees it whatever it returns.
+ * They block while the hosts do not keep up, unless the request is interrupted or the kernel shall
+ * end; to a query (oast_kernel_next_query) they do not.
  *
  * reply: OAST_INVALID, and the request fails with that, when the nodes are no one value. With a
  * `release`, what `data` pointers refer to is lent and not copied, until `release(context)` is
@@ -160,19 +162,26 @@ OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
 
 /* Output of the request `tag`, also after its reply; 0: of the running one, or the last. A tag
  * older than the last 65536 requests counts as 0. In the order of the calls; what was written to
- * descriptors 1 and 2 before comes before it. Bytes that are no UTF-8 are replaced. Buffered for a
- * moment. Blocks while the host does not keep up, unless interrupted. Any thread. */
+ * descriptors 1 and 2 before comes before it. Any bytes, which arrive as they are. Buffered for a
+ * moment. Any thread.
+ *
+ * Blocks while the hosts do not keep up. OAST_INTERRUPTED when the running request is interrupted
+ * meanwhile or was before, on the engine's thread; on others when the kernel shall end. Of at most
+ * 16 KiB nothing was output then, of more maybe a part. The engine's thread gets it once when the
+ * kernel shall end, and is not held up afterwards. */
 OAST_KERNEL_API oast_status oast_kernel_output(oast_kernel* kernel, uint64_t tag,
                                                oast_stream stream, const char* text, size_t size);
 /* Shows one thing in several forms. `display_id` (terminated) names it for later; NULL or "": none.
- * With `update` it replaces what was shown under that name. Copies. Any thread. */
+ * With `update` it replaces what was shown under that name. Copies. Blocks as oast_kernel_output.
+ * Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_display(oast_kernel* kernel, uint64_t tag,
                                                 const oast_mime_part* parts, size_t count,
                                                 const char* display_id, int update);
-/* Takes away what the request has shown so far; with `wait`, when the next output comes. Any
- * thread. */
+/* Takes away what the request has shown so far; with `wait`, when the next output comes. Blocks as
+ * oast_kernel_output. Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_clear_output(oast_kernel* kernel, uint64_t tag, int wait);
-/* Sends what is buffered, and takes in what was written to descriptors 1 and 2. Any thread. */
+/* Sends what is buffered, and takes in what was written to descriptors 1 and 2. Blocks as
+ * oast_kernel_output. Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_flush(oast_kernel* kernel);
 
 /* Asks the host of the running request for a line, without its newline. Blocks. OAST_NOT_FOUND at

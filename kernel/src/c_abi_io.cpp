@@ -3,7 +3,7 @@
 #include <utility>
 
 #include "c_abi.hpp"
-#include "utf8_repair.hpp"
+#include "oast/utf8.hpp"
 
 namespace oast::kernel {
 
@@ -63,15 +63,14 @@ oast_status oast_kernel_display(oast_kernel* kernel, uint64_t tag, const oast_mi
                                 size_t count, const char* display_id, int update) {
   return guarded([&] {
     const Display display = display_from_c(parts, count, display_id, update);
-    kernel->process.shared().outputs.display(owner_of(*kernel, tag), display);
-    kernel->services().wait_for_room();
+    kernel->services().display(owner_of(*kernel, tag), display);
     return OAST_OK;
   });
 }
 
 oast_status oast_kernel_clear_output(oast_kernel* kernel, uint64_t tag, int wait) {
   return guarded([&] {
-    kernel->process.shared().outputs.clear(owner_of(*kernel, tag), wait != 0);
+    kernel->services().clear_output(owner_of(*kernel, tag), wait != 0);
     return OAST_OK;
   });
 }

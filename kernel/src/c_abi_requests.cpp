@@ -3,8 +3,8 @@
 #include <utility>
 
 #include "c_abi.hpp"
+#include "oast/utf8.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -227,10 +227,10 @@ oast_status oast_request_completions(oast_request* request, const oast_text* mat
     require(*request, OAST_REQUEST_COMPLETE);
     oast::wire::CompletionsT completions;
     for (size_t i = 0; i < count; ++i)
-      completions.matches.push_back(to_utf8(oast::from_c(matches[i])));
+      completions.matches.push_back(oast::to_utf8(oast::from_c(matches[i])));
     completions.start = start;
     completions.end = end;
-    return oast::wire::pack(id, completions);
+    return oast::wire::pack(id, completions, oast::wire::kNumberLater);
   });
 }
 
@@ -239,8 +239,8 @@ oast_status oast_request_inspection(oast_request* request, const oast_text* text
     require(*request, OAST_REQUEST_INSPECT);
     oast::wire::InspectionT inspection;
     inspection.found = text != nullptr;
-    if (text != nullptr) inspection.text = to_utf8(oast::from_c(*text));
-    return oast::wire::pack(id, inspection);
+    if (text != nullptr) inspection.text = oast::to_utf8(oast::from_c(*text));
+    return oast::wire::pack(id, inspection, oast::wire::kNumberLater);
   });
 }
 
@@ -252,8 +252,8 @@ oast_status oast_request_completeness(oast_request* request, oast_code_status st
       throw oast::Error(oast::FailureKind::invalid, "the kernel's answer is no code status");
     oast::wire::CompletenessT completeness;
     completeness.status = static_cast<oast::wire::CodeStatus>(status);
-    completeness.indent = to_utf8(oast::from_c(indent));
-    return oast::wire::pack(id, completeness);
+    completeness.indent = oast::to_utf8(oast::from_c(indent));
+    return oast::wire::pack(id, completeness, oast::wire::kNumberLater);
   });
 }
 

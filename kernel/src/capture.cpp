@@ -13,7 +13,9 @@ namespace oast::kernel {
 
 namespace {
 
-/// A pipe holds as much unless somebody enlarged it: one read takes all that was there.
+/// What is read at once.
+constexpr std::size_t kPiece = std::size_t{16} * 1024;
+/// A pipe holds as much unless somebody enlarged it.
 constexpr std::size_t kPipeBytes = std::size_t{64} * 1024;
 constexpr std::size_t kLargestPipe = std::size_t{1} << 20;
 constexpr std::size_t kLastWords = 4096;
@@ -48,23 +50,24 @@ Capture::Capture()
     : raw_(private_stderr()),
       out_(redirect(STDOUT_FILENO)),
       err_(redirect(STDERR_FILENO)),
-      chunk_(kPipeBytes) {}
+      chunk_(kPiece) {}
 
 Capture::~Capture() { give_back(); }
 
-void Capture::drain(const Sink& sink) {
+void Capture::drain(const Sink& sink, const std::function<bool()>& wanted) {
   std::array<pollfd, 2> fds{{{out_.get(), POLLIN, 0}, {err_.get(), POLLIN, 0}}};
   int ready = 0;
   do ready = ::poll(fds.data(), fds.size(), 0);
   while (ready < 0 && errno == EINTR);
   if (ready <= 0) return;
-  if ((fds[0].revents & POLLIN) != 0) read_all(out_.get(), Stream::out, sink);
-  if ((fds[1].revents & POLLIN) != 0) read_all(err_.get(), Stream::err, sink);
+  if ((fds[0].revents & POLLIN) != 0) read_all(out_.get(), Stream::out, sink, wanted);
+  if ((fds[1].revents & POLLIN) != 0) read_all(err_.get(), Stream::err, sink, wanted);
 }
 
-void Capture::read_all(int fd, Stream stream, const Sink& sink) {
+void Capture::read_all(int fd, Stream stream, const Sink& sink,
+                       const std::function<bool()>& wanted) {
   // Bounded, because who writes without end may do so faster than this reads.
-  for (std::size_t total = 0; total < kLargestPipe;) {
+  for (std::size_t total = 0; total < kLargestPipe && wanted();) {
     const ssize_t got = ::read(fd, chunk_.data(), chunk_.size());
     if (got < 0 && errno == EINTR) continue;
     if (got <= 0) return;

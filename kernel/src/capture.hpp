@@ -27,9 +27,10 @@ class Capture {
   Capture(const Capture&) = delete;
   Capture& operator=(const Capture&) = delete;
 
-  /// Gives `sink` everything that had been written when it was called, and maybe more. Does not
-  /// block; one system call when there is nothing.
-  void drain(const Sink& sink);
+  /// Gives `sink` everything that had been written when it was called, and maybe more, as long as
+  /// `wanted()`, in pieces of at most 16 KiB. Does not block; one system call when there is
+  /// nothing.
+  void drain(const Sink& sink, const std::function<bool()>& wanted);
 
   /// The reading ends, to poll.
   int out_fd() const { return out_.get(); }
@@ -46,7 +47,7 @@ class Capture {
   void give_back() const noexcept;
 
  private:
-  void read_all(int fd, Stream stream, const Sink& sink);
+  void read_all(int fd, Stream stream, const Sink& sink, const std::function<bool()>& wanted);
 
   Fd raw_;
   Fd out_;

@@ -105,7 +105,7 @@ void Control::run() {
 /// Precondition: nothing was left to receive when the socket was touched last, which is what makes
 /// its edge-triggered descriptor fit to sleep on (zmq_getsockopt(3), ZMQ_FD).
 void Control::wait() {
-  const bool room = !shared_.outputs.congested();
+  const bool room = shared_.outbox.room();
   const auto readable = [](int fd, bool wanted) { return pollfd{wanted ? fd : -1, POLLIN, 0}; };
   std::array<pollfd, 6> fds{readable(socket_.get(zmq::sockopt::fd), true),
                             readable(wake_.fd(), true),
@@ -138,8 +138,7 @@ int Control::timeout() {
 }
 
 bool Control::eventful() const {
-  return shared_.gate.begun() != begun_ || shared_.outputs.pending() ||
-         shared_.outputs.congested() || shared_.gate.running().has_value();
+  return shared_.gate.begun() != begun_ || text_can_leave() || shared_.gate.running().has_value();
 }
 
 void Control::tick(Clock::time_point now) {
@@ -150,8 +149,10 @@ void Control::tick(Clock::time_point now) {
   const auto running = shared_.gate.running();
   receiver_.want(always_receive_ || (running && now - running->since >= kLongRun));
   // Text gets the time from one tick to the next to grow, or to leave with the reply.
-  if (std::exchange(text_waits_, shared_.outputs.pending())) shared_.outputs.flush();
+  if (std::exchange(text_waits_, text_can_leave())) shared_.outputs.flush();
 }
+
+bool Control::text_can_leave() const { return shared_.outputs.pending() && shared_.outbox.room(); }
 
 void Control::watch_launcher() const {
   std::array<char, 512> ignored;  // NOLINT(cppcoreguidelines-pro-type-member-init)
@@ -175,7 +176,7 @@ void Control::rescue_output() noexcept {
 
 void Control::rescue() {
   shared_.outputs.rescue();
-  for (int i = 0; i < kRescueMilliseconds / 2 && shared_.outputs.unsent() > 0; ++i) nap();
+  for (int i = 0; i < kRescueMilliseconds / 2 && shared_.outbox.unsent() > 0; ++i) nap();
   rescue_ = Rescue::done;
 }
 
@@ -197,6 +198,9 @@ void Control::handle(const wire::Message& message) {
       return handle_break(RequestId{message.id()}, *message.body_as_Break());
     case wire::Body::Shutdown:
       return handle_shutdown();
+    case wire::Body::Acknowledge:
+      if (shared_.outbox.acknowledged(message.body_as_Acknowledge()->number())) shared_.notify();
+      return;
     default:
       return;  // from a newer broker, which does not count on an answer
   }

@@ -15,10 +15,11 @@
 
 namespace oast::kernel {
 
-/// Owns the control socket: answers heartbeats, takes interrupts and the order to end. Ends the
+/// Owns the control socket: answers heartbeats, takes interrupts, acknowledgements and the order to
+/// end. Ends the
 /// process when its launcher is gone, which closes stdin, or when its broker is and the launcher
 /// does nothing. Takes in what is written to the captured descriptors, and sends output that has
-/// waited for a while.
+/// waited for a while, both as far as the outbox has room: it never waits for that.
 ///
 /// While requests run it looks after them every few milliseconds; otherwise it sleeps. `attend`
 /// wakes it, which costs a system call only after a while in which nothing happened.
@@ -60,6 +61,7 @@ class Control {
   void wait();
   int timeout();
   bool eventful() const;
+  bool text_can_leave() const;
   void tick(Clock::time_point now);
   void watch_launcher() const;
   void watch_broker();

@@ -5,8 +5,8 @@
 #include <string>
 #include <utility>
 
+#include "oast/utf8.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -92,7 +92,7 @@ wire::Packet EngineAdapter::complete(RequestId id, const wire::Complete& complet
   for (const std::string& match : found.matches) answer.matches.push_back(to_utf8(match));
   answer.start = found.start;
   answer.end = found.end;
-  return wire::pack(id, answer);
+  return wire::pack(id, answer, wire::kNumberLater);
 }
 
 wire::Packet EngineAdapter::inspect(RequestId id, const wire::Inspect& inspect) {
@@ -100,7 +100,7 @@ wire::Packet EngineAdapter::inspect(RequestId id, const wire::Inspect& inspect) 
   wire::InspectionT answer;
   answer.found = text.has_value();
   if (text) answer.text = to_utf8(*text);
-  return wire::pack(id, answer);
+  return wire::pack(id, answer, wire::kNumberLater);
 }
 
 wire::Packet EngineAdapter::is_complete(RequestId id, const wire::IsComplete& is_complete) {
@@ -108,7 +108,7 @@ wire::Packet EngineAdapter::is_complete(RequestId id, const wire::IsComplete& is
   wire::CompletenessT answer;
   answer.status = static_cast<wire::CodeStatus>(found.status);
   answer.indent = to_utf8(found.indent);
-  return wire::pack(id, answer);
+  return wire::pack(id, answer, wire::kNumberLater);
 }
 
 }  // namespace oast::kernel

@@ -61,6 +61,7 @@ void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
   hello.pid = ::getpid();
   auto connection =
       wire::dial(context_, details.control, details.data, std::move(hello), kDialTimeout);
+  shared_.outbox.limit(connection.window_bytes);
   shared_.data = std::make_unique<wire::SharedSocket>(
       std::move(connection.data), wire::Limits{},
       [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); },
@@ -123,14 +124,14 @@ int KernelProcess::fd() {
 }
 
 void KernelProcess::answer(const Request& request, wire::Packet reply) {
+  services_.wait_to_reply();  // while an interrupt can still end that
   shared_.gate.end();
   shared_.outputs.finish();
-  shared_.send(request.message.peer, std::move(reply));
-  services_.wait_for_room();
+  shared_.outbox.send(request.message.peer, std::move(reply));
 }
 
 void KernelProcess::answer_query(const Request& query, wire::Packet reply) {
-  shared_.send(query.message.peer, std::move(reply));
+  shared_.outbox.send(query.message.peer, std::move(reply));
 }
 
 void KernelProcess::disconnect() {

@@ -66,8 +66,10 @@ class KernelProcess {
   /// See oast_kernel_fd.
   int fd();
 
+  /// Blocks while the outbox has no room, unless the request is interrupted or the kernel shall
+  /// end.
   void answer(const Request& request, wire::Packet reply);
-  /// On the thread of next_query.
+  /// On the thread of next_query. Does not block.
   void answer_query(const Request& query, wire::Packet reply);
 
   /// Sends what is buffered, and ends the process. Any thread.

@@ -1,9 +1,8 @@
 #include "output_buffer.hpp"
+#include "oast/utf8.hpp"
 
 #include <algorithm>
 #include <utility>
-
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -12,14 +11,14 @@ void OutputBuffer::begin(RequestKey owner) {
   owner_ = owner;
 }
 
-void OutputBuffer::append(Stream stream, std::string_view text) {
-  if (text.empty()) return;
+void OutputBuffer::append(Stream stream, std::string_view bytes) {
+  if (bytes.empty()) return;
   if (stream != stream_) change_stream(stream);
-  while (!text.empty()) {
-    const std::size_t piece = std::min(text.size(), kChunk - bytes_.size());
-    bytes_.append(text.substr(0, piece));
+  while (!bytes.empty()) {
+    const std::size_t piece = std::min(bytes.size(), kChunk - bytes_.size());
+    bytes_.append(bytes.substr(0, piece));
     fresh_ = true;
-    text.remove_prefix(piece);
+    bytes.remove_prefix(piece);
     if (bytes_.size() == kChunk) flush();
   }
 }
@@ -27,19 +26,18 @@ void OutputBuffer::append(Stream stream, std::string_view text) {
 void OutputBuffer::flush() {
   if (!fresh_) return;
   fresh_ = false;
-  text_.clear();
-  const std::size_t cut = append_utf8(text_, bytes_);
-  bytes_.erase(0, bytes_.size() - cut);
-  emit(text_);
+  const std::size_t whole = bytes_.size() - unfinished_character(bytes_);
+  emit(std::string_view(bytes_).substr(0, whole));
+  bytes_.erase(0, whole);
 }
 
 void OutputBuffer::finish() {
   flush();
-  if (!bytes_.empty()) emit(to_utf8(std::exchange(bytes_, {})));
+  emit(std::exchange(bytes_, {}));
   std::string& other = cut_[static_cast<std::size_t>(stream_ == Stream::out)];
   if (other.empty()) return;
   stream_ = stream_ == Stream::out ? Stream::err : Stream::out;
-  emit(to_utf8(std::exchange(other, {})));
+  emit(std::exchange(other, {}));
 }
 
 void OutputBuffer::change_stream(Stream stream) {
@@ -49,8 +47,8 @@ void OutputBuffer::change_stream(Stream stream) {
   bytes_ = std::exchange(cut_[static_cast<std::size_t>(stream)], {});
 }
 
-void OutputBuffer::emit(std::string_view text) {
-  if (!text.empty()) emit_({owner_, stream_, text});
+void OutputBuffer::emit(std::string_view bytes) {
+  if (!bytes.empty()) emit_({owner_, stream_, bytes, is_utf8(bytes)});
 }
 
 }  // namespace oast::kernel

@@ -1,4 +1,4 @@
-// Text on its way to becoming outputs.
+// Text and other bytes on their way to becoming outputs.
 #pragma once
 
 #include <array>
@@ -11,11 +11,10 @@
 
 namespace oast::kernel {
 
-/// Gathers text until it is worth a message, and cuts it so that every message is valid UTF-8: a
-/// character whose bytes come in pieces waits for the rest as long as its request runs.
+/// Gathers output until it is worth a message, and never alters a byte. No message ends within a
+/// character of UTF-8: its first bytes wait for the rest as long as their request runs.
 ///
-/// One message has text of one stream and one request, at most kChunk bytes before invalid ones are
-/// replaced. Not thread-safe.
+/// One message has output of one stream and one request, at most kChunk bytes. Not thread-safe.
 class OutputBuffer {
  public:
   static constexpr std::size_t kChunk = std::size_t{16} * 1024;
@@ -23,7 +22,8 @@ class OutputBuffer {
   struct Chunk {
     RequestKey owner;
     Stream stream;
-    std::string_view text;
+    std::string_view bytes;
+    bool is_utf8;
   };
   using Emit = std::function<void(const Chunk&)>;
 
@@ -31,7 +31,7 @@ class OutputBuffer {
 
   /// Text from now on belongs to `owner`; emits what is left of the one before.
   void begin(RequestKey owner);
-  void append(Stream stream, std::string_view text);
+  void append(Stream stream, std::string_view bytes);
   /// Emits all but the beginning of a character.
   void flush();
   /// Emits all. Text that comes later still belongs to the same request.
@@ -44,7 +44,7 @@ class OutputBuffer {
   RequestKey owner() const { return owner_; }
 
  private:
-  void emit(std::string_view text);
+  void emit(std::string_view bytes);
   void change_stream(Stream stream);
 
   const Emit emit_;
@@ -53,7 +53,6 @@ class OutputBuffer {
   std::string bytes_;               // of stream_
   bool fresh_ = false;              // bytes_ has some that flush has not seen
   std::array<std::string, 2> cut_;  // what the other stream holds: the beginning of a character
-  std::string text_;                // what is being emitted; kept for its memory
 };
 
 }  // namespace oast::kernel

@@ -8,23 +8,14 @@ namespace oast::kernel {
 
 namespace {
 
-/// Keeps a message, and takes its bytes off the count when nobody has it any more.
-struct Counted {
-  zmq::message_t message;
-  std::shared_ptr<std::atomic<std::size_t>> bytes;
-};
-
-void release(void* /*data*/, void* hint) {
-  const std::unique_ptr<Counted> counted(static_cast<Counted*>(hint));
-  *counted->bytes -= counted->message.size();
-}
+/// What came before must not come after.
+const auto kAll = [] { return true; };
 
 }  // namespace
 
-Outputs::Outputs(Capture& capture, Send send)
+Outputs::Outputs(Capture& capture, Outbox& outbox)
     : capture_(capture),
-      send_(std::move(send)),
-      unsent_(std::make_shared<std::atomic<std::size_t>>(0)),
+      outbox_(outbox),
       buffer_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }),
       earlier_([this](const OutputBuffer::Chunk& chunk) { emit(chunk); }) {}
 
@@ -36,14 +27,14 @@ void Outputs::begin(RequestKey owner) {
 
 void Outputs::text(Stream stream, std::string_view text) {
   const std::lock_guard lock(mutex_);
-  drain();
+  drain(kAll);
   take_in(stream, text);
   note_pending();
 }
 
 void Outputs::text_of(RequestKey owner, Stream stream, std::string_view text) {
   const std::lock_guard lock(mutex_);
-  drain();
+  drain(kAll);
   if (owner == buffer_.owner()) {
     take_in(stream, text);
   } else {
@@ -70,7 +61,7 @@ RequestKey Outputs::owner() {
 
 void Outputs::pump() {
   const std::lock_guard lock(mutex_);
-  drain();
+  drain([this] { return outbox_.room(); });
   note_pending();
 }
 
@@ -87,7 +78,7 @@ void Outputs::flush_locked() {
 
 void Outputs::finish() {
   const std::lock_guard lock(mutex_);
-  drain();
+  drain(kAll);
   flush_locked();
   buffer_.finish();
 }
@@ -99,15 +90,15 @@ void Outputs::rescue() {
     std::this_thread::sleep_for(1ms);
   }
   const std::lock_guard lock(mutex_, std::adopt_lock);
-  drain();
+  drain(kAll);
   earlier_.finish();
   buffer_.finish();
 }
 
 void Outputs::note_pending() { pending_ = !buffer_.empty() || !earlier_.empty(); }
 
-void Outputs::drain() {
-  capture_.drain([this](Stream stream, std::string_view text) { take_in(stream, text); });
+void Outputs::drain(const std::function<bool()>& wanted) {
+  capture_.drain([this](Stream stream, std::string_view text) { take_in(stream, text); }, wanted);
 }
 
 void Outputs::take_in(Stream stream, std::string_view text) {
@@ -121,16 +112,22 @@ void Outputs::take_in(Stream stream, std::string_view text) {
 void Outputs::emit(const OutputBuffer::Chunk& chunk) {
   auto& builder = writer_.builder();
   const auto kind = chunk.stream == Stream::out ? wire::OutputKind::out : wire::OutputKind::err;
-  const auto text = builder.CreateString(chunk.text.data(), chunk.text.size());
-  auto packet = writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text), ++number_);
-  packet.message = counted(std::move(packet.message));
-  send_(chunk.owner.host, std::move(packet));
+  flatbuffers::Offset<flatbuffers::String> text;
+  flatbuffers::Offset<flatbuffers::Vector<std::uint8_t>> bytes;
+  if (chunk.is_utf8)
+    text = builder.CreateString(chunk.bytes.data(), chunk.bytes.size());
+  else
+    bytes = builder.CreateVector(reinterpret_cast<const std::uint8_t*>(chunk.bytes.data()),
+                                 chunk.bytes.size());
+  outbox_.send(chunk.owner.host,
+               writer_.finish(chunk.owner.id, wire::CreateOutput(builder, kind, text, bytes),
+                              wire::kNumberLater));
 }
 
 void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& display, bool wait) {
   if (!owner.host) return;  // nobody has asked for anything yet
   const std::lock_guard lock(mutex_);
-  drain();
+  drain(kAll);
   flush_locked();
   auto& builder = writer_.builder();
   std::vector<flatbuffers::Offset<wire::MimePart>> parts;
@@ -144,21 +141,8 @@ void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& d
   }
   const auto list = builder.CreateVector(parts);
   const auto id = writer_.string(display.id);
-  auto packet = writer_.finish(
-      owner.id, wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait),
-      number_ + 1);
-  ++number_;
-  packet.message = counted(std::move(packet.message));
-  for (zmq::message_t& buffer : packet.buffers) buffer = counted(std::move(buffer));
-  send_(owner.host, std::move(packet));
-}
-
-zmq::message_t Outputs::counted(zmq::message_t message) const {
-  *unsent_ += message.size();
-  auto kept = std::make_unique<Counted>(Counted{std::move(message), unsent_});
-  zmq::message_t result(kept->message.data(), kept->message.size(), release, kept.get());
-  static_cast<void>(kept.release());
-  return result;
+  const auto output = wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait);
+  outbox_.send(owner.host, writer_.finish(owner.id, output, wire::kNumberLater));
 }
 
 }  // namespace oast::kernel

@@ -1,9 +1,8 @@
-// The way out for text.
+// Output on its way to the outbox.
 #pragma once
 
 #include <atomic>
-#include <cstddef>
-#include <memory>
+#include <functional>
 #include <mutex>
 #include <string>
 #include <string_view>
@@ -13,8 +12,8 @@
 #include "capture.hpp"
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
+#include "outbox.hpp"
 #include "output_buffer.hpp"
-#include "replies.hpp"
 
 namespace oast::kernel {
 
@@ -34,10 +33,10 @@ struct Display {
 /// engine names. Text that comes before the first request goes to the raw stderr.
 ///
 /// Thread-safe. No function waits for anybody but another thread in here; nothing is dropped. Who
-/// produces text should wait while it is `congested`.
+/// produces should wait until the outbox has room.
 class Outputs {
  public:
-  Outputs(Capture& capture, Send send);
+  Outputs(Capture& capture, Outbox& outbox);
 
   /// Text from now on belongs to `owner`.
   void begin(RequestKey owner);
@@ -50,7 +49,7 @@ class Outputs {
   void clear(RequestKey owner, bool wait);
   /// Whose text it is that nobody names. No host: there was no request yet.
   RequestKey owner();
-  /// Takes in what was written to the descriptors.
+  /// Takes in what was written to the descriptors, while the outbox has room.
   void pump();
   void flush();
   /// Takes in what was written to the descriptors and sends everything: after it a reply may go.
@@ -58,33 +57,23 @@ class Outputs {
 
   /// There is text that `flush` would send. Does not block.
   bool pending() const noexcept { return pending_; }
-  /// Bytes that were sent here and have not left the process.
-  std::size_t unsent() const noexcept { return *unsent_; }
-  bool congested() const noexcept { return unsent() > kMostUnsent; }
-
   /// As pump and flush, for when a thread may have died in here: gives up if so.
   void rescue();
 
  private:
-  static constexpr std::size_t kMostUnsent = std::size_t{8} << 20;
-
   void take_in(Stream stream, std::string_view text);
   void emit(const OutputBuffer::Chunk& chunk);
   void send_now(RequestKey owner, wire::OutputKind kind, const Display& display, bool wait);
   void flush_locked();
   void note_pending();
-  void drain();
-  zmq::message_t counted(zmq::message_t message) const;
+  void drain(const std::function<bool()>& wanted);
 
   Capture& capture_;
-  const Send send_;
-  /// Outlives this object in messages that ZeroMQ still has.
-  const std::shared_ptr<std::atomic<std::size_t>> unsent_;
+  Outbox& outbox_;
 
   std::mutex mutex_;      // guards what follows, the capture, and the order of what is sent
   OutputBuffer buffer_;   // of the running request, or the last
   OutputBuffer earlier_;  // of another
-  std::uint64_t number_ = 0;
   wire::Writer writer_;
   std::atomic<bool> pending_ = false;
 };

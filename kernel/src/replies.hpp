@@ -1,16 +1,12 @@
-// Terminal replies, as packets that a broker will take.
+// Terminal replies, as packets that a broker will take: records that the outbox will number.
 #pragma once
 
-#include <functional>
 #include <string>
 
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
 
 namespace oast::kernel {
-
-/// Sends on data, in order per thread, without blocking. Thread-safe.
-using Send = std::function<void(PeerId to, wire::Packet packet)>;
 
 Failure make_failure(FailureKind kind, std::string message);
 

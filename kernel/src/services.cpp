@@ -2,24 +2,17 @@
 
 #include <unistd.h>
 
-#include <chrono>
 #include <memory>
 #include <thread>
 #include <utility>
 
+#include "oast/utf8.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
 namespace {
 
-using namespace std::chrono_literals;
-
-/// ZeroMQ does not say when bytes have left: look again.
-constexpr auto kRoomAgain = 5ms;
-/// Text that is sent without a look at how much is under way.
-constexpr std::size_t kPiece = std::size_t{1} << 20;
 constexpr std::size_t kLongestPrompt = std::size_t{64} * 1024;
 
 }  // namespace
@@ -33,11 +26,11 @@ struct RuntimeServices::Operation {
 template <class Send>
 void RuntimeServices::send_text(std::string_view text, const Send& send) {
   do {
-    const std::string_view piece = text.substr(0, kPiece);
+    const std::string_view piece = text.substr(0, OutputBuffer::kChunk);
+    wait_for_room();
     text.remove_prefix(piece.size());
     send(piece);
     if (control_ != nullptr) control_->attend();
-    wait_for_room();
   } while (!text.empty());
 }
 
@@ -49,21 +42,47 @@ void RuntimeServices::output_of(RequestKey owner, Stream stream, std::string_vie
   send_text(text, [&](std::string_view piece) { shared_.outputs.text_of(owner, stream, piece); });
 }
 
+void RuntimeServices::output_at_end(Stream stream, std::string_view text) {
+  shared_.outputs.text(stream, text);
+}
+
+void RuntimeServices::display(RequestKey owner, const Display& display) {
+  wait_for_room();
+  shared_.outputs.display(owner, display);
+}
+
+void RuntimeServices::clear_output(RequestKey owner, bool wait) {
+  wait_for_room();
+  shared_.outputs.clear(owner, wait);
+}
+
 void RuntimeServices::flush() {
+  wait_for_room();
   shared_.outputs.pump();
   shared_.outputs.flush();
 }
 
 void RuntimeServices::wait_for_room() {
-  while (shared_.outputs.congested() && !stopped()) {
-    const auto ready = [this] { return !shared_.outputs.congested() || stopped(); };
-    wait(ready, WaitQueue::Clock::now() + kRoomAgain);
-  }
+  if (shared_.outbox.room()) return;
+  const bool engine = on_engine_thread();
+  // What other threads say need not belong to the request that is interrupted.
+  wait([&] {
+    return shared_.outbox.room() || shared_.intake.closed() || (engine && interrupted());
+  });
+  if (shared_.outbox.room()) return;
+  // The code has been told to end, and what it says meanwhile shall still be sent.
+  if (engine && shared_.intake.closed() && std::exchange(told_to_end_, interrupted())) return;
+  if (!engine || interrupted()) throw Interrupted{};
+}
+
+void RuntimeServices::wait_to_reply() {
+  if (shared_.outbox.room()) return;
+  wait([&] { return shared_.outbox.room() || stopped(); });
 }
 
 void RuntimeServices::wait(const std::function<bool()>& done,
                            std::optional<WaitQueue::Clock::time_point> deadline) {
-  if (std::this_thread::get_id() != engine_)
+  if (!on_engine_thread())
     shared_.waiters.wait(done, deadline);
   else if (shared_.data)
     shared_.data->wait(done, deadline);
@@ -72,12 +91,13 @@ void RuntimeServices::wait(const std::function<bool()>& done,
 std::optional<std::string> RuntimeServices::input(std::string_view prompt, bool password) {
   const auto running = shared_.gate.running();
   if (!running) return std::nullopt;
-  flush();
+  shared_.outputs.pump();
+  shared_.outputs.flush();
   wire::InputRequestT request;
   request.prompt = to_utf8(prompt, kLongestPrompt);
   request.password = password;
   shared_.input.open(running->key);
-  shared_.send(running->key.host, wire::pack(running->key.id, request));
+  shared_.outbox.send(running->key.host, wire::pack(running->key.id, request, wire::kNumberLater));
   shared_.data->wait([this] { return shared_.input.answered() || stopped(); });
   const bool answered = shared_.input.answered();
   auto line = shared_.input.close();

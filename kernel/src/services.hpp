@@ -25,6 +25,10 @@ class RuntimeServices final : public Services {
   void output(Stream stream, std::string_view text) override;
   /// The same, of the request of `owner`. Thread-safe.
   void output_of(RequestKey owner, Stream stream, std::string_view text);
+  void output_at_end(Stream stream, std::string_view text) override;
+  /// As Outputs's, but wait for room as `output` does. Thread-safe.
+  void display(RequestKey owner, const Display& display);
+  void clear_output(RequestKey owner, bool wait);
   void flush() override;
   std::optional<std::string> input(std::string_view prompt, bool password) override;
   bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
@@ -35,10 +39,15 @@ class RuntimeServices final : public Services {
   void close(ChannelId channel) override;
   [[noreturn]] void exit(int code) override;
 
-  /// Waits while more text is under way than this process should hold, unless it shall stop.
-  void wait_for_room();
+  /// Blocks until the outbox has room for a terminal reply, or the running request is interrupted
+  /// or the kernel shall end: then the reply is sent all the same. On the engine's thread.
+  void wait_to_reply();
 
  private:
+  /// Blocks until the outbox has room. Throws Interrupted on the engine's thread when the running
+  /// request is interrupted, on others when the kernel shall end; an engine that was told so is not
+  /// held up any more.
+  void wait_for_room();
   /// A channel operation of the engine. Kept alive by whom completes it, too.
   struct Operation;
   /// Starts the operation with what it gets, and waits for its outcome.
@@ -49,6 +58,7 @@ class RuntimeServices final : public Services {
   /// Receives meanwhile on the engine's thread; on others somebody else does.
   void wait(const std::function<bool()>& done,
             std::optional<WaitQueue::Clock::time_point> deadline = std::nullopt);
+  bool on_engine_thread() const noexcept { return std::this_thread::get_id() == engine_; }
   bool stopped() const noexcept { return interrupted() || shared_.intake.closed(); }
 
   Shared& shared_;
@@ -56,6 +66,7 @@ class RuntimeServices final : public Services {
   const std::thread::id engine_ = std::this_thread::get_id();
   Control* control_ = nullptr;
   std::atomic<std::uint64_t> operations_ = 0;
+  bool told_to_end_ = false;  // touched by the engine's thread only
 };
 
 }  // namespace oast::kernel

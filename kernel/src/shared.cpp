@@ -9,16 +9,17 @@ namespace oast::kernel {
 Shared::Shared(int signal)
     : gate(::pthread_self(), signal, interrupt_children),
       intake(gate),
-      outputs(capture, [this](PeerId to, wire::Packet packet) { send(to, std::move(packet)); }) {}
+      outbox([this](PeerId to, wire::Packet packet) { data->send(to, std::move(packet)); }),
+      outputs(capture, outbox) {}
 
-void Shared::reply(RequestKey to, ChannelTable::Outcome outcome) const {
+void Shared::reply(RequestKey to, ChannelTable::Outcome outcome) {
   if (auto* failure = std::get_if<Failure>(&outcome)) return fail(to, std::move(*failure));
   wire::Writer writer;
-  send(to.host, result_packet(writer, to.id, std::get<Value>(outcome)));
+  outbox.send(to.host, result_packet(writer, to.id, std::get<Value>(outcome)));
 }
 
-void Shared::fail(RequestKey to, Failure failure) const {
-  send(to.host, failure_packet(to.id, std::move(failure)));
+void Shared::fail(RequestKey to, Failure failure) {
+  outbox.send(to.host, failure_packet(to.id, std::move(failure)));
 }
 
 }  // namespace oast::kernel

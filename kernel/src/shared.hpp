@@ -11,6 +11,7 @@
 #include "intake.hpp"
 #include "interrupt_gate.hpp"
 #include "oast/shared_socket.hpp"
+#include "outbox.hpp"
 #include "outputs.hpp"
 #include "wait_queue.hpp"
 
@@ -21,9 +22,9 @@ struct Shared {
   /// Made on the engine's thread. Takes over descriptors 1 and 2. `signal` interrupts the engine.
   explicit Shared(int signal);
 
-  void send(PeerId to, wire::Packet packet) const { data->send(to, std::move(packet)); }
-  void reply(RequestKey to, ChannelTable::Outcome outcome) const;
-  void fail(RequestKey to, Failure failure) const;
+  /// On whatever thread: neither waits for room.
+  void reply(RequestKey to, ChannelTable::Outcome outcome);
+  void fail(RequestKey to, Failure failure);
   /// Makes every thread that waits in the kernel look at its condition again.
   void notify() {
     if (data) data->notify();
@@ -36,6 +37,7 @@ struct Shared {
   ChannelTable channels;
   InputSlot input;
   WaitQueue waiters;
+  Outbox outbox;
   Outputs outputs;
   /// Set before any other thread starts and before the first request; gone when all have ended.
   std::unique_ptr<wire::SharedSocket> data;

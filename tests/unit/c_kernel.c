@@ -69,6 +69,36 @@ static void print(oast_request* r, char* rest) {
   reply_int(r, 0);
 }
 
+/* Prints without end, from this thread, until it is told not to. */
+static void flood(oast_request* r, char* rest) {
+  oast_status status;
+  (void)rest;
+  do {
+    status = oast_kernel_output(kernel, 0, OAST_STDOUT, "0123456789abcdef\n", 17);
+  } while (status == OAST_OK);
+  fail_so(r, status);
+}
+/* The same from another thread, as output of `tags[1]`; `ended` says that it was told not to. */
+static volatile int ended;
+static void* flood_on(void* unused) {
+  while (oast_kernel_output(kernel, tags[1], OAST_STDOUT, "0123456789abcdef\n", 17) == OAST_OK)
+    continue;
+  ended = 1;
+  return unused;
+}
+static void flood_in_thread(oast_request* r, char* rest) {
+  pthread_t made;
+  (void)rest;
+  tags[1] = oast_request_get(r)->tag;
+  pthread_create(&made, NULL, flood_on, NULL);
+  pthread_detach(made);
+  reply_int(r, 0);
+}
+static void flood_ended(oast_request* r, char* rest) {
+  (void)rest;
+  reply_int(r, ended);
+}
+
 static void keep(oast_request* r, char* rest) {
   tags[atoi(rest) % KEPT] = oast_request_get(r)->tag;
   reply_int(r, 0);
@@ -207,11 +237,13 @@ static void who(oast_request* r, char* rest) {
 static const struct {
   const char* word;
   void (*run)(oast_request*, char*);
-} commands[] = {
-    {"upper", upper}, {"print", print},       {"keep", keep},           {"late", late},
-    {"show", show},   {"ask", ask},           {"spin", spin},           {"counts", counts},
-    {"lend", lend},   {"returned", returned}, {"broken", broken},       {"channel", channel},
-    {"take", take},   {"thread", thread},     {"exit", exit_in_thread}, {"who", who}};
+} commands[] = {{"upper", upper},       {"print", print},   {"keep", keep},
+                {"late", late},         {"show", show},     {"ask", ask},
+                {"spin", spin},         {"counts", counts}, {"lend", lend},
+                {"returned", returned}, {"broken", broken}, {"channel", channel},
+                {"take", take},         {"thread", thread}, {"exit", exit_in_thread},
+                {"who", who},           {"flood", flood},   {"background", flood_in_thread},
+                {"ended", flood_ended}};
 
 static void eval(oast_request* r, const oast_request_view* v) {
   char code[256] = {0};

@@ -22,9 +22,14 @@ class How {
   How& operator=(const How&) = delete;
 };
 
-wire::OutputT next_output(Router& hub, RequestId id) {
+struct NextOutput : wire::OutputT {
+  std::uint64_t number = 0;
+};
+
+NextOutput next_output(Router& hub, RequestId id) {
   const auto message = hub.next(id);
-  wire::OutputT output;
+  NextOutput output;
+  output.number = message.packet.root().number();
   const auto* body = message.packet.root().body_as_Output();
   REQUIRE(body != nullptr);
   body->UnPackTo(&output);

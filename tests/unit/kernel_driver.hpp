@@ -40,11 +40,16 @@ class KernelDriver {
     bool welcome = true;  ///< let it in
     /// The first line of its stdin; absent: the right one.
     std::optional<std::string> launch = std::nullopt;
+    std::uint64_t window_bytes = 4 << 20;
+    bool acknowledge = true;  ///< each record when the test takes it off the socket
   };
 
   explicit KernelDriver(const std::string& program) : KernelDriver(program, Options{}) {}
   KernelDriver(const std::string& program, const Options& options)
-      : scratch_(make_scratch()), control_(bind("control")), data_(bind("data")) {
+      : options_(options),
+        scratch_(make_scratch()),
+        control_(bind("control")),
+        data_(bind("data")) {
     spawn(program);
     write_line(options.launch.value_or(
         R"({"protocol":1,"control":"ipc://)" + scratch_ + R"(/control","data":"ipc://)" + scratch_ +
@@ -126,19 +131,42 @@ class KernelDriver {
         answer.reply = std::move(message.packet);
         return answer;
       }
-      (output->kind() == wire::OutputKind::out ? answer.out : answer.err) +=
-          wire::text(output->text());
+      (output->kind() == wire::OutputKind::out ? answer.out : answer.err) += written(*output);
       answer.numbers.push_back(message.packet.root().number());
     }
+  }
+  /// What a program wrote, whichever way it travelled.
+  static std::string written(const wire::Output& output) {
+    if (output.bytes() == nullptr) return std::string(wire::text(output.text()));
+    return {output.bytes()->begin(), output.bytes()->end()};
   }
   Answer run(const std::string& code) { return await(eval(code)); }
 
   /// True when a message about `id` has come. Does not wait.
   bool came(RequestId id) {
-    while (auto message = receive(data_, data_route_)) inbox_.push_back(std::move(*message));
+    while (auto message = receive_record()) inbox_.push_back(std::move(*message));
     for (const auto& message : inbox_)
       if (message.packet.root().id() == id.value) return true;
     return false;
+  }
+
+  /// How many records were taken off the socket, and their bytes.
+  std::uint64_t records() const { return records_; }
+  std::size_t record_bytes() const { return record_bytes_; }
+  /// Takes what comes until nothing has come for so long of the time of the request `id`, which the
+  /// kernel itself tells in its Pongs. False when it does not run that long.
+  bool stands_still(RequestId id, std::uint64_t milliseconds = 400) {
+    const auto end = deadline();
+    std::uint64_t moved_at = ping().usage->request_ms;
+    std::uint64_t before = records_;
+    for (;;) {
+      const auto usage = *ping().usage;
+      came(id);
+      if (usage.request != id.value && usage.request_ms > 0) return false;
+      if (std::exchange(before, records_) != records_) moved_at = usage.request_ms;
+      if (usage.request_ms >= moved_at + milliseconds) return usage.request == id.value;
+      if (std::chrono::steady_clock::now() > end) return false;
+    }
   }
 
   // Control ---------------------------------------------------------------------------------------
@@ -176,6 +204,18 @@ class KernelDriver {
     }
   }
   void shutdown() { command(wire::ShutdownT{}); }
+  /// Records up to `number` have been done with.
+  void acknowledge(std::uint64_t number) {
+    wire::AcknowledgeT done;
+    done.kernel = 7;
+    done.number = number;
+    command(done);
+  }
+  /// All that has come, and from now on each record that comes.
+  void acknowledge_all() {
+    options_.acknowledge = true;
+    acknowledge(records_);
+  }
 
   /// Without `welcome`: answers Hello so.
   void refuse(const Failure& failure) {
@@ -292,6 +332,7 @@ class KernelDriver {
     welcome.ticket = {1, 2, 3};
     welcome.heartbeat_ms = 1000;
     welcome.heartbeat_misses = 5;
+    welcome.window_bytes = options_.window_bytes;
     wire::Packet packet = wire::pack(RequestId{}, welcome);
     transmit(control_, control_route_, PeerId{}, packet);
     const wire::Packet join = first(data_, data_route_);
@@ -301,14 +342,15 @@ class KernelDriver {
   }
 
   wire::Packet first(zmq::socket_t& socket, std::string& route) {
-    return std::move(wait_for(socket, route).packet);
+    return std::move(wait_for(socket, [&] { return receive(socket, route); }).packet);
   }
-  wire::Packet control_answer() { return std::move(wait_for(control_, control_route_).packet); }
+  wire::Packet control_answer() { return first(control_, control_route_); }
 
-  wire::Addressed wait_for(zmq::socket_t& socket, std::string& route) {
+  template <class Receive>
+  wire::Addressed wait_for(zmq::socket_t& socket, const Receive& receive) {
     const auto end = deadline();
     for (;;) {
-      if (auto message = receive(socket, route)) return std::move(*message);
+      if (auto message = receive()) return std::move(*message);
       zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
       zmq::poll(&item, 1, std::chrono::milliseconds(100));
       if (std::chrono::steady_clock::now() > end)
@@ -324,10 +366,23 @@ class KernelDriver {
       return message;
     }
     for (;;) {
-      auto message = wait_for(data_, data_route_);
+      auto message = wait_for(data_, [this] { return receive_record(); });
       if (wanted(message)) return message;
       inbox_.push_back(std::move(message));
     }
+  }
+
+  /// What comes on data after the handshake. Its numbers have no gap.
+  std::optional<wire::Addressed> receive_record() {
+    auto message = receive(data_, data_route_);
+    if (!message) return message;
+    const std::uint64_t number = message->packet.root().number();
+    if (number != ++records_)
+      throw std::runtime_error("record " + std::to_string(number) + " came instead of " +
+                               std::to_string(records_));
+    record_bytes_ += message->packet.bytes();
+    if (options_.acknowledge) acknowledge(number);
+    return message;
   }
 
   static std::optional<wire::Addressed> receive(zmq::socket_t& socket, std::string& route) {
@@ -352,6 +407,7 @@ class KernelDriver {
       throw std::runtime_error("cannot send");
   }
 
+  Options options_;
   const std::string scratch_;
   zmq::context_t context_;
   zmq::socket_t control_;
@@ -359,6 +415,8 @@ class KernelDriver {
   std::string control_route_;
   std::string data_route_;
   std::deque<wire::Addressed> inbox_;
+  std::uint64_t records_ = 0;
+  std::size_t record_bytes_ = 0;
   std::uint64_t last_id_ = 0;
   std::uint64_t dispatched_ = 0;  // as a broker counts
   wire::HelloT hello_;

@@ -10,9 +10,9 @@
 #include "intake.hpp"
 #include "launch_details.hpp"
 #include "oast/error.hpp"
+#include "oast/utf8.hpp"
 #include "output_buffer.hpp"
 #include "replies.hpp"
-#include "utf8_repair.hpp"
 
 namespace oast::kernel {
 
@@ -31,7 +31,8 @@ struct Sent {
 struct Recorder {
   std::vector<Sent> sent;
   OutputBuffer buffer{[this](const OutputBuffer::Chunk& chunk) {
-    sent.push_back({chunk.owner.id.value, chunk.stream, std::string(chunk.text)});
+    CHECK(chunk.is_utf8 == is_utf8(chunk.bytes));
+    sent.push_back({chunk.owner.id.value, chunk.stream, std::string(chunk.bytes)});
   }};
   Recorder() { buffer.begin({PeerId{1}, RequestId{1}}); }
 };
@@ -81,30 +82,6 @@ TEST_CASE(
   CHECK(kind_of("") == FailureKind::invalid);
 }
 
-TEST_CASE("text that is UTF-8 stays as it is") {
-  const std::string text =
-      "a plain start of more than eight bytes, \u00e9\u20ac\U0001F33E, and an end";
-  CHECK(to_utf8(text) == text);
-  CHECK(to_utf8("") == "");
-  CHECK(to_utf8(std::string("\0x", 2)) == std::string("\0x", 2));
-}
-
-TEST_CASE("each maximal subpart of an ill-formed sequence becomes one U+FFFD") {
-  // The example of the Unicode Standard, table 3-8 and its neighbours.
-  CHECK(to_utf8("\xC0\xAF\xE0\x80\xBF\xF0\x81\x82\x41") ==
-        kBad + kBad + kBad + kBad + kBad + kBad + kBad + kBad + "A");
-  CHECK(to_utf8("\xED\xA0\x80\xED\xBF\xBF\xED\xAF\x41") ==
-        kBad + kBad + kBad + kBad + kBad + kBad + kBad + kBad + "A");
-  CHECK(to_utf8("\xF4\x91\x92\x93\xFF\x41\x80\xBF\x42") ==
-        kBad + kBad + kBad + kBad + kBad + "A" + kBad + kBad + "B");
-  CHECK(to_utf8("\xE1\x80\xE2\xF0\x91\x92\xF1\xBF\x41") == kBad + kBad + kBad + kBad + "A");
-}
-
-TEST_CASE("a limit on text cuts no character in two") {
-  CHECK(to_utf8("ab\u20ac", 3) == "ab" + kBad);
-  CHECK(to_utf8("ab\u20ac", 5) == "ab\u20ac");
-}
-
 TEST_CASE("output is emitted when it is flushed, in one piece") {
   Recorder r;
   r.buffer.append(Stream::out, "one ");
@@ -143,7 +120,7 @@ TEST_CASE("long output is emitted in chunks and nothing of it is lost") {
   std::string got;
   for (const auto& sent : r.sent) {
     CHECK(sent.text.size() <= OutputBuffer::kChunk);
-    CHECK(to_utf8(sent.text) == sent.text);
+    CHECK(is_utf8(sent.text));
     got += sent.text;
   }
   CHECK(got == all);
@@ -167,7 +144,7 @@ TEST_CASE(
                                     {1, Stream::err, "\u00e9"}});
 }
 
-TEST_CASE("a character that its request never finished becomes U+FFFD at its end") {
+TEST_CASE("a character that its request never finished is emitted as it is at its end") {
   Recorder r;
   r.buffer.append(Stream::err, "e\xC3");
   r.buffer.append(Stream::out, "o\xE2");
@@ -177,9 +154,41 @@ TEST_CASE("a character that its request never finished becomes U+FFFD at its end
   r.buffer.finish();
   CHECK(r.sent == std::vector<Sent>{{1, Stream::err, "e"},
                                     {1, Stream::out, "o"},
-                                    {1, Stream::out, kBad},
-                                    {1, Stream::err, kBad},
-                                    {2, Stream::out, kBad}});
+                                    {1, Stream::out, "\xE2"},
+                                    {1, Stream::err, "\xC3"},
+                                    {2, Stream::out, "\x82"}});
+}
+
+TEST_CASE("every byte is emitted as it was written, split at every position, flushed or not") {
+  std::string all;
+  for (int i = 0; i < 256; ++i) all += static_cast<char>(i);
+  all += "\u20ac\U0001F33E\xE2\x82";
+  for (std::size_t at = 0; at <= all.size(); ++at)
+    for (const bool flushed : {false, true}) {
+      Recorder r;
+      r.buffer.append(Stream::out, all.substr(0, at));
+      if (flushed) r.buffer.flush();
+      r.buffer.append(Stream::out, all.substr(at));
+      r.buffer.finish();
+      std::string got;
+      for (const auto& sent : r.sent) got += sent.text;
+      CHECK(got == all);
+    }
+}
+
+TEST_CASE("bytes that are no text are emitted in chunks, and nothing of them is lost") {
+  Recorder r;
+  std::string all;
+  for (std::uint32_t i = 1; all.size() < 200'000; i = i * 1664525 + 1013904223)
+    all += static_cast<char>(i >> 24);
+  r.buffer.append(Stream::out, all);
+  r.buffer.finish();
+  std::string got;
+  for (const auto& sent : r.sent) {
+    CHECK(sent.text.size() <= OutputBuffer::kChunk);
+    got += sent.text;
+  }
+  CHECK(got == all);
 }
 
 TEST_CASE("a value that cannot be sent becomes a Failure, and the writer goes on working") {

@@ -4,6 +4,7 @@
 
 #include <atomic>
 #include <latch>
+#include <mutex>
 #include <set>
 #include <thread>
 #include <vector>
@@ -96,6 +97,35 @@ TEST_CASE("SharedSocket: the background receives when nobody waits") {
   done.wait();
   socket.close();
   background.join();
+}
+
+TEST_CASE("SharedSocket: what is sent one after the other arrives so, whichever threads send") {
+  zmq::context_t context{1};
+  const Echo echo(context);
+  constexpr std::uint64_t kAll = 20'000;
+  std::mutex mutex;
+  std::uint64_t last = 0;
+  std::vector<std::uint64_t> order;
+  std::atomic<std::size_t> count = 0;
+  wire::SharedSocket* shared = nullptr;
+  const auto send = [&] {
+    const std::lock_guard lock(mutex);
+    if (last < kAll) shared->send(PeerId{}, numbered(++last));
+    return last < kAll;
+  };
+  wire::SharedSocket socket(dealer(context), {}, [&](wire::Addressed&& got) {
+    order.push_back(got.packet.root().id());
+    ++count;
+    send();  // on the thread that holds the socket
+  });
+  shared = &socket;
+  std::thread other([&] {
+    while (send()) std::this_thread::yield();
+  });
+  CHECK(socket.wait([&] { return count == kAll; }, deadline()));
+  other.join();
+  socket.close();
+  CHECK(std::is_sorted(order.begin(), order.end()));
 }
 
 TEST_CASE("SharedSocket: order is kept, whoever sends and receives") {

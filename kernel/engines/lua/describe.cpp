@@ -7,8 +7,8 @@
 #include <vector>
 
 #include "context.hpp"
+#include "oast/utf8.hpp"
 #include "userdata.hpp"
-#include "utf8.hpp"
 
 namespace oast::kernel::lua {
 

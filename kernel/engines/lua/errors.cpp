@@ -5,9 +5,9 @@
 #include <string_view>
 
 #include "describe.hpp"
+#include "oast/utf8.hpp"
 #include "protected_call.hpp"
 #include "userdata.hpp"
-#include "utf8.hpp"
 
 namespace oast::kernel::lua {
 

@@ -48,6 +48,8 @@ void on_warning(void* data, const char* text, int to_be_continued) {
   if (!warnings.on || context.interrupter.interrupted()) return;
   try {
     print_warning(context, text, is_first, is_last);
+  } catch (const Interrupted&) {
+    context.interrupter.arm();
   } catch (const std::exception&) {
     warnings.on = false;  // it cannot be output, nor thrown through Lua
   }

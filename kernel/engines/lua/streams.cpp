@@ -2,10 +2,18 @@
 
 #include <stdio_ext.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <new>
 
 namespace oast::kernel::lua {
+
+namespace {
+
+/// What Services::output takes as a whole or not at all.
+constexpr std::size_t kPiece = std::size_t{16} * 1024;
+
+}  // namespace
 
 Streams::Streams(Services& services, Interrupter& interrupter)
     : services_(services), interrupter_(interrupter) {
@@ -35,8 +43,10 @@ void Streams::flush() {
 }
 
 void Streams::end_request() noexcept {
+  ending_ = true;
   std::fflush(out_);
   std::fflush(err_);
+  ending_ = false;
   if (!has_read_) return;
   has_read_ = false;
   __fpurge(in_);
@@ -47,14 +57,24 @@ void Streams::end_request() noexcept {
 // What C's stdio calls must return and not throw.
 
 ssize_t Streams::write(void* sink, const char* text, std::size_t size) {
-  const auto& [services, stream] = *static_cast<Sink*>(sink);
+  const auto& [streams, stream] = *static_cast<Sink*>(sink);
+  std::size_t done = 0;
   try {
-    services.output(stream, {text, size});
-    return static_cast<ssize_t>(size);
+    // In pieces, so that what an interrupt keeps from being output is known.
+    for (; done < size; done += std::min(size - done, kPiece)) {
+      const std::string_view piece(text + done, std::min(size - done, kPiece));
+      if (streams.ending_)
+        streams.services_.output_at_end(stream, piece);
+      else
+        streams.services_.output(stream, piece);
+    }
+  } catch (const Interrupted&) {
+    streams.interrupter_.arm();  // the hook raises once the io function returns
+    errno = EINTR;
   } catch (...) {
     errno = EIO;
-    return 0;  // fopencookie(3): 0 says error
   }
+  return static_cast<ssize_t>(done);  // fopencookie(3): 0 says error
 }
 
 ssize_t Streams::read(void* self, char* buffer, std::size_t size) {

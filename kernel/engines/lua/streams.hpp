@@ -33,7 +33,7 @@ class Streams {
 
  private:
   struct Sink {
-    Services& services;
+    Streams& streams;
     Stream stream;
   };
 
@@ -43,14 +43,15 @@ class Streams {
 
   Services& services_;
   Interrupter& interrupter_;
-  Sink out_sink_{services_, Stream::out};
-  Sink err_sink_{services_, Stream::err};
+  Sink out_sink_{*this, Stream::out};
+  Sink err_sink_{*this, Stream::err};
   std::FILE* in_ = nullptr;
   std::FILE* out_ = nullptr;
   std::FILE* err_ = nullptr;
   std::string line_;         ///< of input, with its newline
   std::size_t line_at_ = 0;  ///< what was read of it
   bool has_read_ = false;    ///< in this request
+  bool ending_ = false;      ///< what is written now must not wait
 };
 
 }  // namespace oast::kernel::lua

@@ -6,8 +6,8 @@
 
 #include "context.hpp"
 #include "describe.hpp"
+#include "oast/utf8.hpp"
 #include "userdata.hpp"
-#include "utf8.hpp"
 #include "values.hpp"
 
 namespace oast::kernel::lua {

@@ -94,6 +94,7 @@ Connection dial(zmq::context_t& context, const std::string& control, const std::
   result.version = welcome->version();
   result.heartbeat = std::chrono::milliseconds(welcome->heartbeat_ms());
   result.heartbeat_misses = welcome->heartbeat_misses();
+  result.window_bytes = welcome->window_bytes();
   if (welcome->features() != nullptr)
     for (const auto* feature : *welcome->features()) result.features.emplace_back(text(feature));
 

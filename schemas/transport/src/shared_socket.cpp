@@ -140,7 +140,10 @@ void SharedSocket::send(PeerId to, Packet packet) {
     if (s.outbox.size() == 1) s.wake_holder();
     return;
   }
-  if (!nested) s.turns.take();
+  if (nested)
+    s.transmit(lock);  // what others queued came first
+  else
+    s.turns.take();
   lock.unlock();
   wire::send(s.socket, to, packet);
   lock.lock();

@@ -6,6 +6,7 @@ import ctypes
 import os
 import struct
 import threading
+import time
 
 from . import library
 from .codec.decode import Decoder, decode
@@ -21,6 +22,8 @@ if TYPE_CHECKING:
     from typing import Any, List, Optional, Sequence, Tuple
 
 _SIGINT = 2
+_PIECE = 16384  # bytes that oast_kernel_output takes as a whole or not at all
+_WAIT_ON = 0.02  # seconds
 _view = struct.Struct("<IIQ" + "Q" * 8 + "QIII4x")
 
 
@@ -182,11 +185,26 @@ class Kernel:
     # Output and input
 
     def output(self, tag: int, stream: int, data: bytes) -> None:
-        self._library.oast_kernel_output(self._handle, tag, stream, data, len(data))
+        function = self._library.oast_kernel_output
+        for start in range(0, len(data), _PIECE):
+            piece = data if len(data) <= _PIECE else data[start:start + _PIECE]
+            self._produce(function, tag, stream, piece, len(piece))
 
     def flush(self) -> None:
         if not self.forked:
-            self._library.oast_kernel_flush(self._handle)
+            self._produce(self._library.oast_kernel_flush)
+
+    def _produce(self, function: Any, *arguments: Any) -> int:
+        """Calls what waits while the hosts do not keep up. The status, never INTERRUPTED."""
+        while True:
+            status = int(function(self._handle, *arguments))
+            if status != library.INTERRUPTED:
+                return status
+            if threading.current_thread() is not threading.main_thread():
+                raise SystemExit  # the kernel ends, and this thread keeps it from that
+            # The handler of the signal has raised before we get here, unless the code has caught
+            # that interrupt already: then it waits like before, and the next one is raised here.
+            time.sleep(_WAIT_ON)
 
     def display(self, tag: int, parts: Sequence[Tuple[str, Any]], display_id: str,
                 update: bool) -> None:
@@ -196,11 +214,11 @@ class Kernel:
             content = data.encode("utf-8", "backslashreplace") if is_text else bytes(data)
             record.mime, record.is_text = mime.encode(), is_text
             record.data, record.size = content, len(content)
-        self._check(self._library.oast_kernel_display(
-            self._handle, tag, records, len(parts), display_id.encode(), update))
+        self._check(self._produce(self._library.oast_kernel_display, tag, records, len(parts),
+                                  display_id.encode(), update))
 
     def clear_output(self, tag: int, wait: bool) -> None:
-        self._check(self._library.oast_kernel_clear_output(self._handle, tag, wait))
+        self._check(self._produce(self._library.oast_kernel_clear_output, tag, wait))
 
     def input(self, prompt: str, password: bool) -> Optional[str]:
         """A line of the host; nothing at its end of input. Raises KeyboardInterrupt."""

@@ -28,10 +28,16 @@ class Services {
  public:
   virtual ~Services() = default;
 
-  /// Output of the running request, or of the last one. Buffered briefly, flushed before the reply.
-  /// Does not block. Thread-safe.
+  /// Output of the running request, or of the last one: any bytes. Buffered briefly, flushed before
+  /// the reply. Blocks while the hosts do not keep up. Throws Interrupted when that ends the wait:
+  /// on the engine's thread by an interrupt of the running request, on others when the kernel shall
+  /// end; a text of at most 16 KiB is then not output, a longer one in part. Thread-safe.
   virtual void output(Stream stream, std::string_view text) = 0;
-  /// Sends buffered output now: before a child process starts to write, say. Thread-safe.
+  /// The same for what an engine has buffered itself when the request ends, interrupted or not:
+  /// does not block.
+  virtual void output_at_end(Stream stream, std::string_view text) { output(stream, text); }
+  /// Sends buffered output now: before a child process starts to write, say. Blocks and throws as
+  /// `output`. Thread-safe.
   virtual void flush() = 0;
   /// Asks the host of the running request for a line, without its newline; nothing at end of input.
   /// Blocks. Throws Interrupted.

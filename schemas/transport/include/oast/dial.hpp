@@ -21,6 +21,7 @@ struct Connection {
   std::vector<std::string> features{};
   std::chrono::milliseconds heartbeat{0};
   unsigned heartbeat_misses = 0;
+  std::uint64_t window_bytes = 0;  ///< of Welcome
 };
 
 /// Connects, says Hello on control, Join on data. Blocks until done, at most `timeout`.

@@ -39,7 +39,8 @@ class SharedSocket {
   SharedSocket(const SharedSocket&) = delete;
   SharedSocket& operator=(const SharedSocket&) = delete;
 
-  /// Sends now, or gives it to the holder to send. Never blocks; order is kept per calling thread.
+  /// Sends now, or gives it to the holder to send. Never blocks. What was sent before a call began
+  /// leaves before what this call sends, whichever threads call.
   void send(PeerId to, Packet packet);
 
   /// Receives, or lets another thread receive, until `done()`. Called with the lock held whenever
