@@ -1,4 +1,4 @@
-// One connection to a broker.
+// A host at a broker.
 #pragma once
 
 #include <atomic>
@@ -7,37 +7,34 @@
 #include <mutex>
 #include <optional>
 #include <string>
-#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
 #include "broker_endpoint.hpp"
-#include "control_line.hpp"
+#include "connection.hpp"
 #include "kernel_handle.hpp"
-#include "oast/dial.hpp"
-#include "oast/shared_socket.hpp"
 #include "open_requests.hpp"
 #include "received_memory.hpp"
 #include "request.hpp"
 
 namespace oast::detail {
 
-/// Both sockets of a host, its open requests, and the two threads that keep them going: one owns
-/// control, one receives data while nobody else does.
+/// A host's identity at a broker, its open requests and the ids that they get. It owns the
+/// connection that they travel on.
 ///
 /// `close` ends the connection and every open request; the object itself lives as long as somebody
 /// holds one of its requests. Thread-safe.
-class Link : public std::enable_shared_from_this<Link> {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// Dials and starts the threads. Throws as wire::dial.
-  static std::shared_ptr<Link> open(BrokerEndpoint endpoint, const std::string& name,
-                                    std::chrono::milliseconds timeout);
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  static std::shared_ptr<Session> open(BrokerEndpoint endpoint, const std::string& name,
+                                       std::chrono::milliseconds timeout);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   /// Waits, 5 s at most, until the broker has received what was sent; says Goodbye, ends every open
   /// request with `disconnected`, ends an embedded broker and its kernels. Blocks. Called once, not
@@ -45,9 +42,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void close();
 
   const BrokerEndpoint& endpoint() const { return endpoint_; }
-  PeerId self() const { return self_; }
+  PeerId self() const { return connection_.self(); }
   bool connected() const { return connected_; }
-  /// True on a thread that runs a callback or continuation of any link, which must not block.
+  /// True on a thread that runs a callback or continuation of any session, which must not block.
   static bool in_callback();
 
   /// Sends an Eval or Call. Does not block.
@@ -65,7 +62,7 @@ class Link : public std::enable_shared_from_this<Link> {
   template <class Object>
   std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelHandle> kernel = {}) {
     auto request = make_request(std::move(kernel));
-    if (register_request(request)) control_.send(wire::pack(request->id(), object));
+    if (register_request(request)) connection_.control().send(wire::pack(request->id(), object));
     return request;
   }
   /// The same, and blocks for the answer, which it throws if it is a failure.
@@ -97,19 +94,19 @@ class Link : public std::enable_shared_from_this<Link> {
   void end_haste() noexcept { --haste_; }
 
  private:
-  Link(BrokerEndpoint endpoint, wire::Connection connection);
+  Session(BrokerEndpoint endpoint, wire::Connection connection);
 
   std::shared_ptr<Request> make_request(std::shared_ptr<KernelHandle> kernel);
-  /// False when the link is closed; the request has ended then.
+  /// False when the session is closed; the request has ended then.
   bool register_request(const std::shared_ptr<Request>& request);
   template <class Build>
   std::shared_ptr<Request> send_data(std::shared_ptr<Request> request, const Build& build) {
     wire::Packet packet = build(request->id());
-    if (register_request(request)) data_.send(peer_of(request->kernel()->id()), std::move(packet));
+    if (register_request(request))
+      connection_.data().send(peer_of(request->kernel()->id()), std::move(packet));
     return request;
   }
 
-  void start();
   void deliver_all() noexcept;
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
@@ -127,20 +124,16 @@ class Link : public std::enable_shared_from_this<Link> {
   std::vector<std::shared_ptr<KernelHandle>> adopted(PeerId kernel);
 
   const BrokerEndpoint endpoint_;  // before the sockets, which live in its context
-  const PeerId self_;
   std::atomic<std::uint64_t> last_id_{0};
   std::atomic<bool> connected_{true};
-  std::atomic<bool> closing_{false};
   std::atomic<int> haste_{0};  // requests that somebody depends on without waiting for them
   OpenRequests requests_;
 
   std::mutex adopted_mutex_;
   std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelHandle>>> adopted_;
 
-  ControlLine control_;
   const std::shared_ptr<ReceivedMemory> memory_;
-  wire::SharedSocket data_;
-  std::thread background_;
+  Connection connection_;
 };
 
 }  // namespace oast::detail
