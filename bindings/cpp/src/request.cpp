@@ -39,6 +39,8 @@ void Request::end_haste() noexcept {
   if (haste_.exchange(Haste::over) == Haste::counted) session_->end_haste();
 }
 
+RequestKey Request::key() const noexcept { return {session_->self(), id_}; }
+
 bool Request::wait(std::optional<Clock::time_point> deadline) {
   return ready() || session_->wait(*this, deadline);
 }

@@ -38,6 +38,7 @@ class Request : public Pending {
   /// Somebody depends on its replies without waiting for them.
   void expect_promptly();
 
+  RequestKey key() const noexcept override;
   bool wait(std::optional<Clock::time_point> deadline) override;
   void cancel() override;
   void mute() override;

@@ -10,6 +10,7 @@
 
 #include "interruptible_wait.hpp"
 #include "messages.hpp"
+#include "output_scope.hpp"
 #include "thread.hpp"
 
 namespace oast::detail {
@@ -156,17 +157,17 @@ Future<Value> Session::submit(const std::shared_ptr<KernelHandle>& kernel,
 }
 
 bool Session::wait(const Request& request, std::optional<Clock::time_point> deadline) {
-  return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
-    bool ready = connection_.data().wait([&request] { return request.ready(); }, until);
-    // A closed socket ends waits a moment before whoever ends the request is through.
-    while (!ready && !(until && Clock::now() >= *until)) {
-      std::this_thread::yield();
-      ready = request.ready();
-    }
-    if (haste_ > 0)
-      connection_.data().notify();  // others depend on what this thread received so far
-    return ready;
-  });
+  return wait_for([&request] { return request.ready(); }, deadline);
+}
+
+void Session::acknowledge(PeerId kernel, std::optional<std::uint64_t> number, RequestId reader) {
+  if (!number || !connected_) return;
+  wire::AcknowledgeT done;
+  done.kernel = kernel.value;
+  done.number = *number;
+  done.reader = reader.value;
+  connection_.data().send(PeerId{}, wire::pack(RequestId{}, done));
+  attend();
 }
 
 void Session::begin_haste() {
@@ -227,6 +228,7 @@ void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });
+    if (at->second.empty()) acknowledgements_.forget(at->first);
     at = at->second.empty() ? adopted_.erase(at) : std::next(at);
   }
   adopted_[peer_of(kernel->id())].push_back(kernel);
@@ -246,13 +248,20 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
   const CallbackScope scope;
   const wire::Message& root = message.packet.root();
   const RequestId id{root.id()};
-  if (root.body_type() == wire::Body::Output) {
-    on_output(message.peer, id, std::move(message.packet));
-  } else if (const auto* asked = root.body_as_InputRequest()) {
+  if ((message.route.reader || !message.peer) && logs_.take_in(message)) {
+    connection_.data().notify();
+    return;
+  }
+  if (root.body_type() == wire::Body::Output)
+    return on_output(message.peer, id, std::move(message.packet));
+  const RecordKey record{message.peer, message.peer ? root.number() : 0};
+  const std::size_t bytes = message.packet.bytes();
+  if (const auto* asked = root.body_as_InputRequest()) {
     on_input_request(message.peer, id, *asked);
   } else if (const auto request = requests_.take(id, message.peer)) {
     request->answer(std::move(message.packet), message.peer);
   }
+  acknowledge(record.kernel, acknowledgements_.done(record, bytes));
 } catch (...) {
   complain("a message of a kernel was lost");
 }
@@ -266,6 +275,7 @@ void Session::refuse(const wire::Refused& refused) {
 }
 
 void Session::on_data_refused(const wire::Refused& refused) noexcept try {
+  if (refused.route.reader && logs_.take_in(refused)) return connection_.data().notify();
   switch (refused.head.body) {
     case wire::Body::Output:
       try {
@@ -282,8 +292,14 @@ void Session::on_data_refused(const wire::Refused& refused) noexcept try {
   complain("a message that cannot be read was lost");
 }
 
+/// It is done with when its callback has returned and nobody holds it.
+void Session::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept {
+  OutputScope scope(*this, {kernel, packet.root().number()}, packet.bytes());
+  deliver_output(kernel, id, std::move(packet));
+}
+
 /// What the callback throws, and a lack of memory, is the request's, whose answer is still to come.
-void Session::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
+void Session::deliver_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
   const std::vector<Buffer> buffers = memory_->share(std::move(packet.buffers));
   const Output output = read(*packet.root().body_as_Output(), buffers);
   if (const auto request = requests_.find(id, kernel)) return request->output(output);
@@ -347,6 +363,12 @@ void Session::on_control(wire::Addressed&& message) {
     on_lost(std::string(wire::text(failure->message())));
 }
 
+void Session::end_logs(const std::string& why) noexcept try {
+  logs_.fail_all(gone(why));
+} catch (const std::exception&) {
+  complain("the readers of logs were not told that the connection ended");
+}
+
 void Session::on_lost(const std::string& why) {
   const CallbackScope scope;
   connected_ = false;
@@ -355,6 +377,7 @@ void Session::on_lost(const std::string& why) {
 
 void Session::end_all(const std::string& why) noexcept {
   requests_.close();
+  end_logs(why);
   while (const auto request = requests_.take_any()) {
     Failure failure{
         .kind = FailureKind::disconnected, .message = {}, .type = {}, .traceback = {}, .death = {}};

@@ -7,13 +7,18 @@
 #include <mutex>
 #include <optional>
 #include <string>
+#include <thread>
 #include <unordered_map>
 #include <utility>
 #include <vector>
 
+#include "acknowledgements.hpp"
 #include "broker_endpoint.hpp"
 #include "connection.hpp"
+#include "interruptible_wait.hpp"
 #include "kernel_handle.hpp"
+#include "log_stream.hpp"
+#include "oast/log.hpp"
 #include "open_requests.hpp"
 #include "received_memory.hpp"
 #include "request.hpp"
@@ -86,7 +91,21 @@ class Session : public std::enable_shared_from_this<Session> {
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
   void adopt(const std::shared_ptr<KernelHandle>& kernel);
 
-  // For Request.
+  /// Asks for records of a kernel's log. Does not block.
+  std::shared_ptr<LogStream> read_log(KernelId kernel, const LogOptions& options);
+  /// Blocks; see LogReader::next_until.
+  std::optional<wire::Addressed> next(LogStream& stream, std::optional<Clock::time_point> deadline);
+  void close_log(LogStream& stream) noexcept;
+
+  // For OutputScope: an output came whose callback begins; nobody needs it any more.
+  void begin_output(const RecordKey& output, std::size_t bytes) {
+    acknowledgements_.begin(output, bytes);
+  }
+  void end_output(const RecordKey& output) {
+    acknowledge(output.kernel, acknowledgements_.end(output));
+  }
+
+  // For Request and LogReader.
   ReceivedMemory& memory() const { return *memory_; }
   bool wait(const Request& request, std::optional<Clock::time_point> deadline);
   void cancel(const Request& request);
@@ -108,8 +127,24 @@ class Session : public std::enable_shared_from_this<Session> {
   }
 
   void deliver_all() noexcept;
+  template <class Ready>
+  bool wait_for(const Ready& ready, std::optional<Clock::time_point> deadline) {
+    return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
+      bool there = connection_.data().wait(ready, until);
+      // A closed socket ends waits a moment before whoever ends the request is through.
+      while (!there && !(until && Clock::now() >= *until)) {
+        std::this_thread::yield();
+        there = ready();
+      }
+      if (haste_ > 0)
+        connection_.data().notify();  // others depend on what this thread received so far
+      return there;
+    });
+  }
+  void acknowledge(PeerId kernel, std::optional<std::uint64_t> number, RequestId reader = {});
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
+  void deliver_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
   void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   /// False when there is no callback.
   bool answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked);
@@ -119,6 +154,7 @@ class Session : public std::enable_shared_from_this<Session> {
   void refuse(const wire::Refused& refused);
   void on_lost(const std::string& why);
   void end_all(const std::string& why) noexcept;
+  void end_logs(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
   std::vector<std::shared_ptr<KernelHandle>> adopted(PeerId kernel);
@@ -128,6 +164,8 @@ class Session : public std::enable_shared_from_this<Session> {
   std::atomic<bool> connected_{true};
   std::atomic<int> haste_{0};  // requests that somebody depends on without waiting for them
   OpenRequests requests_;
+  Acknowledgements acknowledgements_;
+  LogStreams logs_;
 
   std::mutex adopted_mutex_;
   std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelHandle>>> adopted_;
