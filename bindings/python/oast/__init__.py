@@ -17,6 +17,7 @@ from ._channel import RemoteChannel
 from ._evaluator import Completeness, Completions, Evaluator
 from ._functions import Function, Source
 from ._future import Future
+from ._log import Ended, Gap, InputAsked, Log, Record
 from ._output import Output
 from ._worker import InProcessWorker, Worker
 from .errors import (
