@@ -98,6 +98,29 @@ TEST_CASE("a small round trip costs no acknowledgement") {
   asked.check_silence();
 }
 
+TEST_CASE("P4: a host that is asked acknowledges what is done, however little, and no more") {
+  OutputHold hold;
+  Asked asked({.on_output = [&](const Output& o) {
+    if (o.text.size() == 20) hold = hold_output();
+  }});
+  const auto ask = [&](std::uint64_t number) {
+    wire::AcknowledgeT wanted;
+    wanted.kernel = kKernel.value;
+    wanted.number = number;
+    asked.broker.send(asked.broker.data(), {}, wire::pack(RequestId{}, wanted));
+  };
+  asked.send(output(asked.id, 1, 10));
+  ask(1);
+  CHECK(asked.acknowledged().number == 1);
+  asked.send(output(asked.id, 2, 20));
+  ask(2);
+  asked.send(output(asked.id, 3, 10));
+  asked.finish(4);
+  asked.check_silence();
+  hold.reset();
+  CHECK(asked.acknowledged().number == 4);
+}
+
 TEST_CASE("P4: output that somebody holds is not acknowledged, nor what comes after it") {
   std::mutex mutex;
   std::vector<OutputHold> holds;

@@ -94,8 +94,8 @@ typedef struct oast_output {
  * nor call a function that blocks. None runs after its worker was freed, nor after the function
  * that blocked for its request has returned.
  *
- * An output is dealt with when the callback has returned. A kernel may send 4 MiB that are not; then
- * the code that prints waits. */
+ * An output is dealt with when the callback has returned. A kernel may send 4 MiB that are not;
+ * then the code that prints waits. */
 typedef void (*oast_on_output)(void* context, const oast_output* output);
 
 /* For callbacks that only queue output: the one that this thread's callback is called with is not
@@ -389,16 +389,17 @@ typedef struct oast_ask {
    * until `release(release_context)` is called, once, also when the function fails. */
   oast_release release;
   void* release_context;
-  int64_t kill_ms; /* so long after timeout_ms the kernel is killed if the code still runs; 0: never */
-  int32_t keep;    /* 1: it goes on when this host leaves, and its records stay in the log */
+  int64_t
+      kill_ms;  /* so long after timeout_ms the kernel is killed if the code still runs; 0: never */
+  int32_t keep; /* 1: it goes on when this host leaves, and its records stay in the log */
 } oast_ask;
 
-/* Sends the request and gives its future, which fails with OAST_TIMEOUT after ask.timeout_ms (not of
- * a worker in this process); does not block. `future` may be NULL: then the answer is
- * dropped, and with OAST_WANT_NOTHING it must be. All output of the request comes before its future
- * is ready. OAST_INVALID when the args are no values or what is asked cannot be sent: too large,
- * too deeply nested. OAST_KERNEL_DIED and OAST_DISCONNECTED only with OAST_WANT_NOTHING: otherwise
- * the future says so. */
+/* Sends the request and gives its future, which fails with OAST_TIMEOUT after ask.timeout_ms (not
+ * of a worker in this process); does not block. `future` may be NULL: then the answer is dropped,
+ * and with OAST_WANT_NOTHING it must be. All output of the request comes before its future is
+ * ready. OAST_INVALID when the args are no values or what is asked cannot be sent: too large, too
+ * deeply nested. OAST_KERNEL_DIED and OAST_DISCONNECTED only with OAST_WANT_NOTHING: otherwise the
+ * future says so. */
 OAST_API oast_status oast_submit(oast_worker* worker, const oast_ask* ask, oast_future** future);
 /* Sends it and blocks for its value. The future is ready and keeps the value; both pointers may be
  * NULL when it is not wanted. Fails as the request does; with OAST_TIMEOUT after ask.timeout_ms:
@@ -480,10 +481,10 @@ typedef enum oast_record_kind {
 
 /* One thing that a kernel said. What its kind does not name is 0 or NULL. */
 typedef struct oast_record {
-  uint64_t number;  /* each kernel's own, from 1 */
-  uint64_t host;    /* whom it was for, a peer id, and the number of the request; 0 of a gap, an end */
+  uint64_t number; /* each kernel's own, from 1 */
+  uint64_t host; /* whom it was for, a peer id, and the number of the request; 0 of a gap, an end */
   uint64_t request;
-  uint32_t kind;    /* oast_record_kind */
+  uint32_t kind; /* oast_record_kind */
   int32_t password;
   const oast_output* output;
   const oast_failure* failure;
@@ -494,16 +495,16 @@ typedef struct oast_record {
   uint64_t successor; /* the kernel that was started in its place, 0: none */
 } oast_record;
 
-/* Starts to read the log of a kernel, also of one that is dead, as long as the broker keeps it; that
- * of a worker's. A reader holds no kernel back: what it does not read in time becomes a gap. Do not
- * block: that there is no such log is told by the first oast_log_next. */
+/* Starts to read the log of a kernel, also of one that is dead, as long as the broker keeps it;
+ * that of a worker's. A reader holds no kernel back: what it does not read in time becomes a gap.
+ * Do not block: that there is no such log is told by the first oast_log_next. */
 OAST_API oast_status oast_log_open(oast_broker* broker, uint64_t kernel,
                                    const oast_log_options* options, oast_log** log);
 OAST_API oast_status oast_worker_log(oast_worker* worker, const oast_log_options* options,
                                      oast_log** log);
-/* Waits for the next record, at most `timeout_ms` (-1: for ever, 0: does not block); *record is NULL
- * at the end. The record is valid until the next call for the same log, of whatever outcome, or its
- * close. OAST_TIMEOUT: none yet; OAST_NOT_FOUND, OAST_DISCONNECTED. One thread at a time. */
+/* Waits for the next record, at most `timeout_ms` (-1: for ever, 0: does not block); *record is
+ * NULL at the end. The record is valid until the next call for the same log, of whatever outcome,
+ * or its close. OAST_TIMEOUT: none yet; OAST_NOT_FOUND, OAST_DISCONNECTED. One thread at a time. */
 OAST_API oast_status oast_log_next(oast_log* log, int64_t timeout_ms, const oast_record** record);
 /* The value of the record that oast_log_next gave last, decoded now. The future is ready, keeps the
  * value and is the caller's; `value` may be NULL. OAST_INVALID when the record has none. Does not

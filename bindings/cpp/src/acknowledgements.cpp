@@ -44,6 +44,21 @@ std::optional<std::uint64_t> Acknowledgements::done(const RecordKey& record, std
   return std::nullopt;
 }
 
+std::optional<std::uint64_t> Acknowledgements::asked(const RecordKey& record) {
+  const std::lock_guard lock(mutex_);
+  const auto found = kernels_.find(record.kernel);
+  // Of a kernel that nobody here knows any more, all is done.
+  if (found == kernels_.end()) return record.number;
+  Kernel& kernel = found->second;
+  if (kernel.open.empty()) kernel.done = std::max(kernel.done, record.number);
+  if (kernel.done < record.number) {
+    kernel.asked = record.number;
+    return std::nullopt;
+  }
+  kernel.bytes = 0;
+  return kernel.done;
+}
+
 void Acknowledgements::forget(PeerId kernel) {
   const std::lock_guard lock(mutex_);
   kernels_.erase(kernel);
@@ -51,9 +66,14 @@ void Acknowledgements::forget(PeerId kernel) {
 
 std::optional<std::uint64_t> Acknowledgements::count(Kernel& kernel, std::uint64_t number,
                                                      std::size_t bytes) {
+  // What the broker waits for has come, if it could be read: all that has come is done.
+  if (kernel.open.empty()) number = std::max(number, kernel.asked);
+  kernel.done = number;
   kernel.bytes += bytes;
-  if (kernel.bytes < kWorthTelling) return std::nullopt;
+  const bool waited_for = kernel.asked != 0 && number >= kernel.asked;
+  if (kernel.bytes < kWorthTelling && !waited_for) return std::nullopt;
   kernel.bytes = 0;
+  if (waited_for) kernel.asked = 0;
   return number;
 }
 

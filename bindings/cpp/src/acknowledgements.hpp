@@ -35,6 +35,10 @@ class Acknowledgements {
   std::optional<std::uint64_t> end(const RecordKey& record);
   /// `begin` and `end` at once.
   std::optional<std::uint64_t> done(const RecordKey& record, std::size_t bytes);
+  /// The broker waits for an acknowledgement of `number`, which is the last that this host was
+  /// sent, say, while others keep the kernel busy. Gives the number to acknowledge now, if that is
+  /// done; else it is told as soon as it is.
+  std::optional<std::uint64_t> asked(const RecordKey& record);
   /// Nobody here knows the kernel any more.
   void forget(PeerId kernel);
 
@@ -47,6 +51,8 @@ class Acknowledgements {
   struct Kernel {
     std::deque<Entry> open = {};  // from the first that is not done; of those done, runs are one
     std::size_t bytes = 0;        // done since the last acknowledgement
+    std::uint64_t done = 0;       // the last number to which all is done
+    std::uint64_t asked = 0;      // the broker waits for it; 0: for none
   };
 
   std::optional<std::uint64_t> count(Kernel& kernel, std::uint64_t number, std::size_t bytes);

@@ -254,6 +254,8 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
   }
   if (root.body_type() == wire::Body::Output)
     return on_output(message.peer, id, std::move(message.packet));
+  if (const auto* asked = root.body_as_Acknowledge(); asked != nullptr && !message.peer)
+    return on_asked(*asked);
   const RecordKey record{message.peer, message.peer ? root.number() : 0};
   const std::size_t bytes = message.packet.bytes();
   if (const auto* asked = root.body_as_InputRequest()) {
@@ -264,6 +266,11 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
   acknowledge(record.kernel, acknowledgements_.done(record, bytes));
 } catch (...) {
   complain("a message of a kernel was lost");
+}
+
+void Session::on_asked(const wire::Acknowledge& asked) {
+  const RecordKey record{PeerId{asked.kernel()}, asked.number()};
+  acknowledge(record.kernel, acknowledgements_.asked(record));
 }
 
 void Session::refuse(const wire::Refused& refused) {
@@ -350,6 +357,7 @@ bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest
 void Session::on_control(wire::Addressed&& message) {
   const CallbackScope scope;
   const RequestId id{message.packet.root().id()};
+  if (logs_.take_in(message)) return connection_.data().notify();
   if (const auto request = requests_.take(id, PeerId{})) {
     request->answer(std::move(message.packet), PeerId{});
     connection_.data().notify();  // who waits for it does not wait for this thread

@@ -149,6 +149,7 @@ class Session : public std::enable_shared_from_this<Session> {
   /// False when there is no callback.
   bool answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   void on_control(wire::Addressed&& message);
+  void on_asked(const wire::Acknowledge& asked);
   void on_data_refused(const wire::Refused& refused) noexcept;
   /// Ends the request with the failure that says so.
   void refuse(const wire::Refused& refused);

@@ -18,7 +18,7 @@ from ._evaluator import Completeness, Completions, Evaluator
 from ._functions import Function, Source
 from ._future import Future
 from ._log import Ended, Gap, InputAsked, Log, Record
-from ._output import Output
+from ._output import Hold, Output, hold_output
 from ._worker import InProcessWorker, Worker
 from .errors import (
     Death,

@@ -224,6 +224,26 @@ def read_output(view: _structures.OutputView) -> Output:
     )
 
 
+class Hold:
+    """Keeps an output from being dealt with, until released, on any thread, or lost: meanwhile its
+    worker may print 4 MiB more, and then waits. For on_output that only queues."""
+
+    def __init__(self, pointer: Optional[int]) -> None:
+        self._pointer = pointer
+
+    def release(self) -> None:
+        """May be called again."""
+        pointer, self._pointer = self._pointer, None
+        lib.oast_hold_release(pointer)
+
+    __del__ = release
+
+
+def hold_output() -> Hold:
+    """Of the output whose on_output runs on this thread; elsewhere one that holds nothing."""
+    return Hold(lib.oast_output_hold())
+
+
 def _sink(number: int) -> Optional[Sink]:
     ref = _sinks.get(number)
     return None if ref is None else ref()
