@@ -9,7 +9,7 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
   cmake ninja-build g++ pkgconf ccache
   libzmq3-dev cppzmq-dev libflatbuffers-dev flatbuffers-compiler libspdlog-dev nlohmann-json3-dev
-  liblua5.4-dev libcli11-dev libedit-dev libutfcpp-dev doctest-dev python3
+  liblua5.4-dev libcli11-dev libedit-dev doctest-dev python3
 )
 # And to check the code.
 # shellcheck disable=SC2034
