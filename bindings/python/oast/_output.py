@@ -211,7 +211,8 @@ def read_output(view: _structures.OutputView) -> Output:
         part = view.parts[i]
         content = ctypes.string_at(part.data, part.size)
         data[part.mime.decode()] = content.decode() if part.is_text else content
-    raw = ctypes.string_at(view.text.data, view.text.size) if view.text.size else b""
+    address = ctypes.c_void_p.from_buffer(view.text).value  # `data` would end at a zero byte
+    raw = ctypes.string_at(address, view.text.size) if address else b""
     return Output(
         STREAMS[view.stream],
         raw.decode("utf-8", "backslashreplace"),

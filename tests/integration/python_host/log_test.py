@@ -98,11 +98,42 @@ with oast.Worker("lua") as w:
             next(self.w.broker.log(987654321))
 
 
+class Holds(LuaTest):
+    def test_output_that_is_held_holds_back_who_prints(self):
+        seen, holds = [], []
+
+        def on_output(output):
+            seen.append(len(output.raw))
+            if holds is not None:
+                holds.append(oast.hold_output())
+
+        with oast.Worker("lua", on_output=on_output) as w:
+            flood = w.remote_eval("for i = 1, 16384 do io.write(('x'):rep(1023), '\\n') end")
+            deadline = time.monotonic() + GENEROUS
+            while sum(seen) < 2 << 20 and time.monotonic() < deadline:
+                time.sleep(0.01)
+            for _ in range(500):
+                self.w.remote_eval_fetch("return 1")
+            self.assertLess(sum(seen), 8 << 20)
+            self.assertFalse(flood.done())
+            held, holds = holds, None
+            held.clear()
+            flood.result(GENEROUS)
+            self.assertEqual(sum(seen), 16 << 20)
+
+    def test_who_has_done_with_little_does_not_hold_back_others(self):
+        with self.w.broker.attach(self.w) as other:
+            other.remote_eval_fetch("return 1")
+            code = "for i = 1, 16384 do io.write(('x'):rep(1023), '\\n') end"
+            self.w.remote_eval(code).result(GENEROUS)
+        self.assertEqual(len(self.text), 16 << 20)
+
+
 class Bytes(LuaTest):
     def test_what_is_no_text_comes_as_it_was_written(self):
-        self.w.remote_eval_wait("io.write('a\\xff')")
-        self.assertEqual(b"".join(o.raw for o in self.outputs), b"a\xff")
-        self.assertEqual(self.text, "a\\xff")
+        self.w.remote_eval_wait("io.write('a\\0\\xffb')")
+        self.assertEqual(b"".join(o.raw for o in self.outputs), b"a\0\xffb")
+        self.assertEqual(self.text, "a\0\\xffb")
 
     def test_a_deadline_ends_a_future(self):
         with self.assertRaises(oast.TimeoutError):
