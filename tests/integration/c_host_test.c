@@ -245,6 +245,58 @@ static void output_and_input_reach_the_callbacks(oast_worker* w) {
   oast_future_free(future);
 }
 
+static void hold_back(void* context, const oast_output* output) {
+  oast_hold** hold = context;
+  CHECK(!output->is_utf8 && output->text.size == 2 && memcmp(output->text.data, "a\xff", 2) == 0);
+  *hold = oast_output_hold();
+}
+
+static void output_is_bytes_and_can_be_held(oast_worker* w) {
+  oast_hold* hold = NULL;
+  oast_ask ask = oast_make_ask(OAST_EVAL, OAST_WANT_DONE, "io.write('a\xff')");
+  ask.callbacks.on_output = hold_back;
+  ask.callbacks.context = &hold;
+  OK(oast_fetch(w, &ask, NULL, NULL));
+  CHECK(hold != NULL);
+  oast_hold_release(hold);
+  oast_hold_release(NULL);
+  CHECK(oast_output_hold() == NULL);
+}
+
+static void count(void* context) { ++*(int*)context; }
+
+static void a_log_is_read_again(oast_worker* w) {
+  oast_future* future;
+  oast_log* log;
+  const oast_record* record;
+  oast_value value;
+  oast_log_options options;
+  int told = 0;
+  memset(&options, 0, sizeof options);
+  options.size = sizeof options;
+  OK(oast_remote_eval(w, "print('logged') return 42", &future));
+  OK(oast_future_get(future, kGenerousMs, NULL));
+  OK(oast_future_key(future, &options.host, &options.request));
+  CHECK(options.host != 0 && options.request != 0);
+  oast_future_free(future);
+  OK(oast_worker_log(w, &options, &log));
+  OK(oast_log_next(log, kGenerousMs, &record));
+  CHECK(record->kind == OAST_RECORD_OUTPUT && record->request == options.request);
+  CHECK(record->output->text.size == 7 && memcmp(record->output->text.data, "logged\n", 7) == 0);
+  CHECK(oast_log_value(log, &future, &value) == OAST_INVALID);
+  OK(oast_log_next(log, kGenerousMs, &record));
+  CHECK(record->kind == OAST_RECORD_VALUE && record->output == NULL);
+  CHECK(oast_log_position(log) == record->number + 1);
+  OK(oast_log_value(log, &future, &value));
+  OK(oast_log_next(log, kGenerousMs, &record));
+  CHECK(record == NULL);
+  OK(oast_log_then(log, count, &told));
+  CHECK(told == 1);
+  oast_log_close(log);
+  CHECK(value.nodes[0].kind == OAST_INT64 && value.nodes[0].integer == 42);
+  oast_future_free(future);
+}
+
 static void a_channel_goes_both_ways(oast_worker* w) {
   oast_channel* channel;
   oast_future* future;
@@ -477,6 +529,8 @@ int main(void) {
   a_future_can_be_cancelled(w);
   a_queue_tells_an_event_loop_what_is_ready(w);
   output_and_input_reach_the_callbacks(w);
+  output_is_bytes_and_can_be_held(w);
+  a_log_is_read_again(w);
   a_channel_goes_both_ways(w);
   frontends_are_helped(w);
   a_blocked_thread_can_be_interrupted(w);

@@ -1,130 +1,14 @@
 // A host of an earlier version than its broker and its kernels, which say what it cannot read.
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
-#include <chrono>
-#include <deque>
-#include <filesystem>
-#include <fstream>
 #include <future>
-#include <memory>
-#include <string>
 #include <utility>
 
-#include "oast/frames.hpp"
 #include "oast/oast.hpp"
+#include "scripted_broker.hpp"
 #include "unreadable.hpp"
 
 namespace oast::test {
-
-namespace {
-
-using namespace std::chrono_literals;
-
-constexpr std::chrono::seconds kPatience{20};
-constexpr PeerId kKernel{7};
-
-/// The broker's side of one host, in the test's hands.
-class ScriptedBroker {
- public:
-  ScriptedBroker() {
-    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
-    std::ofstream(directory_ / "token") << "secret";
-    for (auto* end : {&control_, &data_}) {
-      end->socket.set(zmq::sockopt::linger, 0);
-      end->socket.bind("ipc://" + (directory_ / end->name).string());
-    }
-  }
-  ~ScriptedBroker() { std::filesystem::remove_all(directory_); }
-  ScriptedBroker(const ScriptedBroker&) = delete;
-  ScriptedBroker& operator=(const ScriptedBroker&) = delete;
-
-  struct End {
-    zmq::socket_t socket;
-    std::string name;
-    std::string route = {};
-  };
-  End& control() { return control_; }
-  End& data() { return data_; }
-
-  /// The id of the next message of that type.
-  RequestId next(End& end, wire::Body body) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
-    while (std::chrono::steady_clock::now() < deadline) {
-      auto frames = wire::receive_frames(end.socket, 10);
-      if (!frames) {
-        zmq::pollitem_t item{end.socket.handle(), 0, ZMQ_POLLIN, 0};
-        zmq::poll(&item, 1, 100ms);
-        continue;
-      }
-      end.route = frames->at(0).to_string();
-      const wire::Packet packet{std::move(frames->at(2)), {}};
-      const auto head = wire::read_head(packet);
-      if (head.body == body) return head.id;
-    }
-    FAIL("the host did not send it");
-    return {};
-  }
-  void send(End& end, PeerId from, wire::Packet packet) {
-    end.socket.send(zmq::buffer(end.route), zmq::send_flags::sndmore);
-    REQUIRE(wire::send(end.socket, from, packet));
-  }
-
-  Broker welcome() {
-    auto host =
-        std::async(std::launch::async, [this] { return Broker::connect(directory_.string(), {}); });
-    next(control_, wire::Body::Hello);
-    wire::WelcomeT welcome;
-    welcome.version = wire::kVersion;
-    welcome.peer = 100;
-    welcome.ticket = {1};
-    welcome.heartbeat_ms = 600'000;
-    welcome.heartbeat_misses = 5;
-    send(control_, {}, wire::pack(RequestId{}, welcome));
-    next(data_, wire::Body::Join);
-    send(data_, {}, wire::pack(RequestId{}, wire::JoinedT{}));
-    return host.get();
-  }
-  /// So that a host that leaves does not wait for the answer to its Goodbye.
-  void end() {
-    control_.socket.close();
-    data_.socket.close();
-  }
-  Worker attach(const Broker& broker) {
-    auto worker = std::async(std::launch::async, [&] { return broker.attach("old"); });
-    wire::KernelT kernel;
-    kernel.info = std::make_unique<wire::KernelInfoT>();
-    kernel.info->id = kKernel.value;
-    kernel.info->name = "old";
-    kernel.info->state = wire::KernelState::idle;
-    send(control_, {}, wire::pack(next(control_, wire::Body::Attach), kernel));
-    return worker.get();
-  }
-
- private:
-  static std::filesystem::path scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "oast-test-XXXXXX").string();
-    return ::mkdtemp(pattern.data());
-  }
-
-  const std::filesystem::path directory_ = scratch();
-  zmq::context_t context_{1};
-  End control_{zmq::socket_t(context_, zmq::socket_type::router), "control.sock"};
-  End data_{zmq::socket_t(context_, zmq::socket_type::router), "data.sock"};
-};
-
-template <class Get>
-FailureKind kind_of(const Get& get) {
-  try {
-    get();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("it did not fail");
-  return {};
-}
-
-}  // namespace
 
 TEST_CASE("P1: an answer that the host cannot read ends its request") {
   ScriptedBroker broker;

@@ -40,7 +40,7 @@ extern "C" {
 #endif
 
 /* Grows when functions or fields are added; the library's file name changes when one is removed. */
-#define OAST_ABI 2
+#define OAST_ABI 3
 #define OAST_API __attribute__((visibility("default")))
 
 typedef struct oast_broker oast_broker;   /* a connection to a broker, embedded or a daemon */
@@ -49,6 +49,8 @@ typedef struct oast_future oast_future;   /* an answer under way, or here */
 typedef struct oast_channel oast_channel; /* a bounded queue of values that lives in a worker */
 typedef struct oast_watch oast_watch;     /* news of kernels */
 typedef struct oast_queue oast_queue;     /* numbers of what has happened */
+typedef struct oast_log oast_log;         /* a reader of what a kernel has said */
+typedef struct oast_hold oast_hold;       /* an output that is not dealt with yet */
 
 /* The OAST_ABI that the library was built with. Does not block. */
 OAST_API uint32_t oast_abi(void);
@@ -80,7 +82,8 @@ typedef struct oast_output {
   uint32_t stream; /* oast_stream */
   int32_t update;  /* of a display: 1 when it replaces what was shown under display_id */
   int32_t wait;    /* of a clear: 1 when only the next output shall clear */
-  oast_text text;  /* of stdout and stderr */
+  int32_t is_utf8; /* of stdout and stderr: 0 when `text` is bytes of another kind */
+  oast_text text;  /* of stdout and stderr: what was written, byte for byte */
   const oast_mime_part* parts; /* of a display */
   size_t parts_count;
   const char* display_id; /* of a display: its name for later updates; may be "" */
@@ -89,8 +92,18 @@ typedef struct oast_output {
 /* Takes output, in order. Called on the thread that receives, which may be any thread that waits
  * for an answer of the same broker: it must not block, nor take a lock that a waiting thread holds,
  * nor call a function that blocks. None runs after its worker was freed, nor after the function
- * that blocked for its request has returned. */
+ * that blocked for its request has returned.
+ *
+ * An output is dealt with when the callback has returned. A kernel may send 4 MiB that are not;
+ * then the code that prints waits. */
 typedef void (*oast_on_output)(void* context, const oast_output* output);
+
+/* For callbacks that only queue output: the one that this thread's callback is called with is not
+ * dealt with before this is released, which keeps that queue short. To be released once, on any
+ * thread, NULL too. NULL outside of callbacks, for a worker in this process, and without memory. Do
+ * not block. */
+OAST_API oast_hold* oast_output_hold(void);
+OAST_API void oast_hold_release(oast_hold* hold);
 
 /* Answers code that asks for a line: by oast_line_set, before it returns; otherwise the code sees
  * end of input. Called on a thread of its own; may block, also longer than the worker lives. */
@@ -370,19 +383,23 @@ typedef struct oast_ask {
   size_t args_count;
   uint32_t lane;
   int32_t blocking;         /* to oast_submit: the caller will wait for it right away */
-  int64_t timeout_ms;       /* to oast_fetch: then the request is cancelled; 0: never */
+  int64_t timeout_ms;       /* its deadline: then it is interrupted or cancelled; 0: never */
   oast_callbacks callbacks; /* what is NULL here is the worker's own */
   /* When not NULL, what `data` pointers of args refer to is lent, not copied, and must not change
    * until `release(release_context)` is called, once, also when the function fails. */
   oast_release release;
   void* release_context;
+  int64_t
+      kill_ms;  /* so long after timeout_ms the kernel is killed if the code still runs; 0: never */
+  int32_t keep; /* 1: it goes on when this host leaves, and its records stay in the log */
 } oast_ask;
 
-/* Sends the request and gives its future; does not block. `future` may be NULL: then the answer is
- * dropped, and with OAST_WANT_NOTHING it must be. All output of the request comes before its future
- * is ready. OAST_INVALID when the args are no values or what is asked cannot be sent: too large,
- * too deeply nested. OAST_KERNEL_DIED and OAST_DISCONNECTED only with OAST_WANT_NOTHING: otherwise
- * the future says so. */
+/* Sends the request and gives its future, which fails with OAST_TIMEOUT after ask.timeout_ms (not
+ * of a worker in this process); does not block. `future` may be NULL: then the answer is dropped,
+ * and with OAST_WANT_NOTHING it must be. All output of the request comes before its future is
+ * ready. OAST_INVALID when the args are no values or what is asked cannot be sent: too large, too
+ * deeply nested. OAST_KERNEL_DIED and OAST_DISCONNECTED only with OAST_WANT_NOTHING: otherwise the
+ * future says so. */
 OAST_API oast_status oast_submit(oast_worker* worker, const oast_ask* ask, oast_future** future);
 /* Sends it and blocks for its value. The future is ready and keeps the value; both pointers may be
  * NULL when it is not wanted. Fails as the request does; with OAST_TIMEOUT after ask.timeout_ms:
@@ -398,6 +415,10 @@ OAST_API oast_status oast_fetch(oast_worker* worker, const oast_ask* ask, oast_f
 OAST_API oast_status oast_future_get(oast_future* future, int64_t timeout_ms, oast_value* value);
 /* Does not block. */
 OAST_API int oast_future_ready(const oast_future* future);
+/* The host that asked, a peer id, and the number that it gave the request: by them it can be
+ * interrupted and found in the kernel's log, also by others. 0 and 0 of a worker in this process.
+ * Does not block. */
+OAST_API oast_status oast_future_key(const oast_future* future, uint64_t* host, uint64_t* request);
 /* What it failed with, NULL when it did not or is not ready. Valid as long as the future. Does not
  * block. */
 OAST_API const oast_failure* oast_future_failure(oast_future* future);
@@ -438,6 +459,68 @@ OAST_API oast_status oast_queue_take(oast_queue* queue, int64_t timeout_ms, uint
 OAST_API int oast_queue_fd(const oast_queue* queue);
 /* From now on oast_queue_take never waits. Does not block. */
 OAST_API void oast_queue_close(oast_queue* queue);
+
+/* ---- Logs: what a kernel has said to its hosts, read again ---- */
+
+typedef struct oast_log_options {
+  size_t size;
+  uint64_t from;    /* number of the first record; 0: 1 */
+  uint64_t host;    /* only what belongs to requests of this peer; 0: to those of all */
+  uint64_t request; /* with `host`: only to this one, ending with its value or failure */
+  int32_t follow;   /* 1: at the end, wait for more, until the kernel is dead */
+} oast_log_options;
+
+typedef enum oast_record_kind {
+  OAST_RECORD_OUTPUT = 0,  /* output */
+  OAST_RECORD_VALUE = 1,   /* see oast_log_value */
+  OAST_RECORD_FAILURE = 2, /* failure */
+  OAST_RECORD_INPUT = 3,   /* prompt, password */
+  OAST_RECORD_GAP = 4,     /* records [number, gap_last] are gone, which were gap_bytes */
+  OAST_RECORD_ENDED = 5    /* death, successor: the last of a kernel */
+} oast_record_kind;
+
+/* One thing that a kernel said. What its kind does not name is 0 or NULL. */
+typedef struct oast_record {
+  uint64_t number; /* each kernel's own, from 1 */
+  uint64_t host; /* whom it was for, a peer id, and the number of the request; 0 of a gap, an end */
+  uint64_t request;
+  uint32_t kind; /* oast_record_kind */
+  int32_t password;
+  const oast_output* output;
+  const oast_failure* failure;
+  oast_text prompt;
+  uint64_t gap_last;
+  uint64_t gap_bytes;
+  const oast_death* death;
+  uint64_t successor; /* the kernel that was started in its place, 0: none */
+} oast_record;
+
+/* Starts to read the log of a kernel, also of one that is dead, as long as the broker keeps it;
+ * that of a worker's. A reader holds no kernel back: what it does not read in time becomes a gap.
+ * Do not block: that there is no such log is told by the first oast_log_next. */
+OAST_API oast_status oast_log_open(oast_broker* broker, uint64_t kernel,
+                                   const oast_log_options* options, oast_log** log);
+OAST_API oast_status oast_worker_log(oast_worker* worker, const oast_log_options* options,
+                                     oast_log** log);
+/* Waits for the next record, at most `timeout_ms` (-1: for ever, 0: does not block); *record is
+ * NULL at the end. The record is valid until the next call for the same log, of whatever outcome,
+ * or its close. OAST_TIMEOUT: none yet; OAST_NOT_FOUND, OAST_DISCONNECTED. One thread at a time. */
+OAST_API oast_status oast_log_next(oast_log* log, int64_t timeout_ms, const oast_record** record);
+/* The value of the record that oast_log_next gave last, decoded now. The future is ready, keeps the
+ * value and is the caller's; `value` may be NULL. OAST_INVALID when the record has none. Does not
+ * block. */
+OAST_API oast_status oast_log_value(oast_log* log, oast_future** future, oast_value* value);
+/* Calls `on_ready(context)` once, as soon as oast_log_next would not block: now, on this thread, or
+ * as oast_future_then does. An earlier one that was not called yet is called now; on closing, too.
+ * Does not block. */
+OAST_API oast_status oast_log_then(oast_log* log, void (*on_ready)(void* context), void* context);
+/* The number at which another reader would go on. Does not block. */
+OAST_API uint64_t oast_log_position(const oast_log* log);
+/* No more records come: ends an oast_log_next of another thread, as the end does. May be called
+ * again. Does not block. */
+OAST_API void oast_log_stop(oast_log* log);
+/* Stops and frees it. Does not block, unless it is the last that used its broker's connection. */
+OAST_API void oast_log_close(oast_log* log);
 
 /* ---- Channels ---- */
 

@@ -46,21 +46,20 @@ oast_mime_part to_part(const std::pair<std::string, Value>& part) {
   return {part.first.c_str(), bytes == nullptr ? 1 : 0, data.data(), data.size()};
 }
 
-void call(oast_on_output on_output, void* context, const Output& output) {
-  std::vector<oast_mime_part> parts;
-  parts.reserve(output.parts.size());
-  for (const auto& part : output.parts) parts.push_back(to_part(part));
-  const oast_output view{.stream = static_cast<std::uint32_t>(output.stream),
-                         .update = output.update ? 1 : 0,
-                         .wait = output.wait ? 1 : 0,
-                         .text = to_c(output.text),
-                         .parts = parts.data(),
-                         .parts_count = parts.size(),
-                         .display_id = output.display_id.c_str()};
-  on_output(context, &view);
-}
-
 }  // namespace
+
+OutputView::OutputView(const Output& output) {
+  parts_.reserve(output.parts.size());
+  for (const auto& part : output.parts) parts_.push_back(to_part(part));
+  view_ = {.stream = static_cast<std::uint32_t>(output.stream),
+           .update = output.update ? 1 : 0,
+           .wait = output.wait ? 1 : 0,
+           .is_utf8 = output.utf8 ? 1 : 0,
+           .text = to_c(output.text),
+           .parts = parts_.data(),
+           .parts_count = parts_.size(),
+           .display_id = output.display_id.c_str()};
+}
 
 std::shared_ptr<const void> lender(oast_release release, void* context) {
   if (release == nullptr) return nullptr;
@@ -72,7 +71,7 @@ Callbacks::Callbacks(const oast_callbacks& callbacks) {
   void* const context = callbacks.context;
   if (callbacks.on_output != nullptr) {
     on_output = [shared, context, function = callbacks.on_output](const Output& output) {
-      call(function, context, output);
+      function(context, &OutputView(output).get());
     };
   }
   if (callbacks.on_input != nullptr) {
@@ -88,6 +87,19 @@ Callbacks::Callbacks(const oast_callbacks& callbacks) {
 }  // namespace oast::c
 
 extern "C" {
+
+oast_hold* oast_output_hold(void) {
+  oast_hold* made = nullptr;
+  static_cast<void>(oast::c::guarded([&] {
+    if (auto hold = oast::hold_output())
+      made = std::make_unique<oast_hold>(oast_hold{std::move(hold)}).release();
+  }));
+  return made;
+}
+
+void oast_hold_release(oast_hold* hold) {
+  delete hold;  // NOLINT(cppcoreguidelines-owning-memory): what the C side owned
+}
 
 void oast_line_set(oast_line* line, oast_text text) {
   // Without memory for the line, the code sees end of input.

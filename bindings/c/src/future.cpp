@@ -14,12 +14,12 @@ using Clock = std::chrono::steady_clock;
 /// The clock counts nanoseconds: a longer wait is one for ever.
 constexpr std::int64_t kLongest = std::int64_t{1} << 40;
 
-std::optional<Clock::time_point> deadline_after(std::int64_t timeout_ms) {
+}  // namespace
+
+std::optional<Clock::time_point> oast::c::deadline_after(std::int64_t timeout_ms) {
   if (timeout_ms < 0 || timeout_ms > kLongest) return std::nullopt;
   return Clock::now() + std::chrono::milliseconds(timeout_ms);
 }
-
-}  // namespace
 
 bool oast::c::wait(detail::Pending& pending, std::int64_t timeout_ms) {
   if (pending.ready()) return true;
@@ -64,6 +64,14 @@ oast_status oast_future_get(oast_future* future, int64_t timeout_ms, oast_value*
 
 int oast_future_ready(const oast_future* future) {
   return future != nullptr && future->pending->ready() ? 1 : 0;
+}
+
+oast_status oast_future_key(const oast_future* future, uint64_t* host, uint64_t* request) {
+  return guarded([&] {
+    const oast::RequestKey key = need(future, "the future").pending->key();
+    need(host, "the room for the host") = key.host.value;
+    need(request, "the room for the request") = key.id.value;
+  });
 }
 
 const oast_failure* oast_future_failure(oast_future* future) {

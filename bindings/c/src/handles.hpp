@@ -1,11 +1,14 @@
 // What the opaque handles of oast.h are.
 #pragma once
 
+#include <chrono>
+#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
 #include <utility>
+#include <vector>
 
 #include "oast.h"
 #include "oast/c_value.hpp"
@@ -37,6 +40,10 @@ struct oast_future {
   std::optional<oast::CFailure> failure_view;
 };
 
+struct oast_hold {
+  oast::OutputHold hold;
+};
+
 struct oast_channel {
   oast::RemoteChannel<> channel;
 };
@@ -53,6 +60,20 @@ struct Callbacks {
   OutputCallback on_output;
   InputCallback on_input;
 };
+
+/// An output as C sees it, which refers to that.
+class OutputView {
+ public:
+  explicit OutputView(const Output& output);
+  const oast_output& get() const { return view_; }
+
+ private:
+  std::vector<oast_mime_part> parts_;
+  oast_output view_{};
+};
+
+/// The end of a wait of that long from now; nothing: it has none.
+std::optional<std::chrono::steady_clock::time_point> deadline_after(std::int64_t timeout_ms);
 
 /// Waits until it is ready, at most that long (-1: for ever); says whether it is.
 bool wait(detail::Pending& pending, std::int64_t timeout_ms);

@@ -36,6 +36,9 @@ class Asked {
     made.source_name = oast::from_c(given_.source_name);
     made.args = oast::from_c(given_.args, given_.args_count, lender_);
     made.lane = given_.lane;
+    if (given_.timeout_ms > 0) made.timeout = std::chrono::milliseconds(given_.timeout_ms);
+    if (given_.kill_ms > 0) made.kill_after = std::chrono::milliseconds(given_.kill_ms);
+    made.keep = given_.keep != 0;
     made.on_output = std::move(callbacks_.on_output);
     made.on_input = std::move(callbacks_.on_input);
     return made;

@@ -14,7 +14,7 @@
 
 namespace oast {
 
-using detail::Link;
+using detail::Session;
 
 namespace {
 
@@ -56,9 +56,9 @@ void require_alive(const KernelInfo& kernel) {
 
 std::filesystem::path runtime_root() { return broker::runtime_root(); }
 
-std::shared_ptr<Broker::Impl> Broker::Impl::make(std::shared_ptr<Link> link) {
-  return {new Impl(std::move(link)), [](Impl* impl) {
-            if (Link::in_callback()) {
+std::shared_ptr<Broker::Impl> Broker::Impl::make(std::shared_ptr<Session> session) {
+  return {new Impl(std::move(session)), [](Impl* impl) {
+            if (Session::in_callback()) {
               detail::start_thread("oast-close", [impl] { delete impl; }).detach();  // NOLINT
             } else {
               delete impl;  // NOLINT
@@ -67,8 +67,8 @@ std::shared_ptr<Broker::Impl> Broker::Impl::make(std::shared_ptr<Link> link) {
 }
 
 Broker Broker::embedded(const EmbeddedOptions& options) {
-  return Broker(
-      Impl::make(Link::open(detail::make_embedded(options), "embedded", std::chrono::seconds(10))));
+  return Broker(Impl::make(
+      Session::open(detail::make_embedded(options), "embedded", std::chrono::seconds(10))));
 }
 
 Broker Broker::process_default() {
@@ -81,8 +81,8 @@ Broker Broker::process_default() {
 }
 
 Broker Broker::connect(std::string_view directory_or_name, const ConnectOptions& options) {
-  return Broker(Impl::make(Link::open(detail::find_daemon(directory_or_name, options.token),
-                                      options.name, options.timeout)));
+  return Broker(Impl::make(Session::open(detail::find_daemon(directory_or_name, options.token),
+                                         options.name, options.timeout)));
 }
 
 Worker Broker::start(std::string_view spec) const { return start(spec, StartOptions{}); }
@@ -95,22 +95,22 @@ Worker Broker::start(std::string_view spec, StartOptions options) const {
 KernelInfo Broker::find(KernelId kernel) const {
   wire::AttachT asked;
   asked.kernel = kernel.value;
-  return detail::read(impl_->link->ask_and_wait(asked)->reply<wire::Kernel>());
+  return detail::read(impl_->session->ask_and_wait(asked)->reply<wire::Kernel>());
 }
 
 KernelInfo Broker::find(std::string_view name_or_id) const {
   if (const auto id = as_id(name_or_id)) return find(*id);
   wire::AttachT asked;
   asked.name = name_or_id;
-  return detail::read(impl_->link->ask_and_wait(asked)->reply<wire::Kernel>());
+  return detail::read(impl_->session->ask_and_wait(asked)->reply<wire::Kernel>());
 }
 
 std::vector<KernelInfo> Broker::list() const {
-  return detail::read(impl_->link->ask_and_wait(wire::ListT{})->reply<wire::Listing>());
+  return detail::read(impl_->session->ask_and_wait(wire::ListT{})->reply<wire::Listing>());
 }
 
 std::vector<SpecInfo> Broker::specs() const {
-  return detail::read(impl_->link->ask_and_wait(wire::ListSpecsT{})->reply<wire::Specs>());
+  return detail::read(impl_->session->ask_and_wait(wire::ListSpecsT{})->reply<wire::Specs>());
 }
 
 InterruptOutcome Broker::interrupt(KernelId kernel, InterruptOptions options) const {
@@ -120,12 +120,12 @@ InterruptOutcome Broker::interrupt(KernelId kernel, InterruptOptions options) co
 InterruptOutcome Broker::interrupt(KernelId kernel, RequestId request, InterruptOptions options,
                                    PeerId host) const {
   const auto answered =
-      impl_->link->ask_and_wait(detail::interrupt_request(kernel, options, request, host));
+      impl_->session->ask_and_wait(detail::interrupt_request(kernel, options, request, host));
   return static_cast<InterruptOutcome>(answered->reply<wire::Interrupted>().outcome());
 }
 
 Death Broker::stop(KernelId kernel, StopOptions options) const {
-  const auto answered = impl_->link->ask_and_wait(detail::stop_request(kernel, options));
+  const auto answered = impl_->session->ask_and_wait(detail::stop_request(kernel, options));
   return wire::read(answered->reply<wire::Stopped>().death());
 }
 
@@ -134,20 +134,22 @@ void Broker::signal(KernelId kernel, int signal) const {
     kill(kernel);
     return;
   }
-  impl_->link->ask_and_wait(detail::signal_request(kernel, signal));
+  impl_->session->ask_and_wait(detail::signal_request(kernel, signal));
 }
 
 Death Broker::kill(KernelId kernel) const {
-  const auto answered = impl_->link->ask_and_wait(detail::signal_request(kernel, SIGKILL));
+  const auto answered = impl_->session->ask_and_wait(detail::signal_request(kernel, SIGKILL));
   return wire::read(answered->reply<wire::Stopped>().death());
 }
 
-const std::filesystem::path& Broker::directory() const { return impl_->link->endpoint().directory; }
+const std::filesystem::path& Broker::directory() const {
+  return impl_->session->endpoint().directory;
+}
 
-bool Broker::is_embedded() const { return impl_->link->endpoint().embedded != nullptr; }
+bool Broker::is_embedded() const { return impl_->session->endpoint().embedded != nullptr; }
 
-bool Broker::connected() const { return impl_->link->connected(); }
+bool Broker::connected() const { return impl_->session->connected(); }
 
-PeerId Broker::self() const { return impl_->link->self(); }
+PeerId Broker::self() const { return impl_->session->self(); }
 
 }  // namespace oast

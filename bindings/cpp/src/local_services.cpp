@@ -1,4 +1,6 @@
 // What LocalEngine does for its engine, on the engine's thread.
+#include <utf8.h>
+
 #include <utility>
 
 #include "local_engine.hpp"
@@ -8,8 +10,10 @@ namespace oast::detail {
 
 void LocalEngine::output(kernel::Stream stream, std::string_view text) {
   const auto request = current();
-  const Output output{stream == kernel::Stream::err ? Output::Stream::err : Output::Stream::out,
-                      std::string(text)};
+  const Output output{
+      .stream = stream == kernel::Stream::err ? Output::Stream::err : Output::Stream::out,
+      .text = std::string(text),
+      .utf8 = utf8::is_valid(text.begin(), text.end())};
   if (request) {
     request->output(output, options_.on_output);
   } else if (options_.on_output) {

@@ -5,6 +5,7 @@
 #include <cstdint>
 #include <limits>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -20,20 +21,29 @@ Text write(wire::Writer& writer, std::string_view s) {
   return s.empty() ? Text{} : writer.string(s);
 }
 
+/// 0 is none: one that is over already counts as a millisecond.
+std::uint64_t deadline_ms(std::optional<std::chrono::milliseconds> time) {
+  return time ? static_cast<std::uint64_t>(std::max<std::int64_t>(time->count(), 1)) : 0;
+}
+
 wire::Packet write(wire::Writer& writer, RequestId id, const Evaluator::Request& request,
                    const EvalOptions& options) {
   auto& builder = writer.builder();
   const auto reply = static_cast<wire::Reply>(request.reply);
+  const std::uint64_t timeout = deadline_ms(options.timeout);
+  const std::uint64_t kill = timeout == 0 ? 0 : deadline_ms(options.kill_after);
   const Text code = write(writer, request.text);
   flatbuffers::Offset<flatbuffers::Vector<flatbuffers::Offset<wire::Value>>> args;
   if (!options.args.empty()) args = writer.values(options.args);
   if (request.what == What::eval) {
     const Text name = write(writer, options.source_name);
-    return writer.finish(id, wire::CreateEval(builder, code, name, args, options.lane, reply));
+    return writer.finish(id, wire::CreateEval(builder, code, name, args, options.lane, reply,
+                                              timeout, kill, options.keep));
   }
   const Text path = request.what == What::call ? code : Text{};
   const Text source = request.what == What::call ? Text{} : code;
-  return writer.finish(id, wire::CreateCall(builder, path, source, args, options.lane, reply));
+  return writer.finish(id, wire::CreateCall(builder, path, source, args, options.lane, reply,
+                                            timeout, kill, options.keep));
 }
 
 /// This thread's: empty between messages.
@@ -113,12 +123,17 @@ wire::SignalT signal_request(KernelId kernel, int signal) {
 }
 
 Output read(const wire::Output& output, std::span<const Buffer> buffers) {
-  Output result{.stream = static_cast<Output::Stream>(output.kind()),
-                .text = std::string(text(output.text())),
-                .parts = {},
-                .display_id = std::string(text(output.display_id())),
-                .update = output.update(),
-                .wait = output.wait()};
+  const auto* bytes = output.bytes();
+  const bool utf8 =
+      bytes == nullptr || bytes->size() == 0;  // NOLINT(readability-container-size-empty)
+  Output result{
+      .stream = static_cast<Output::Stream>(output.kind()),
+      .text = utf8 ? std::string(text(output.text())) : std::string(bytes->begin(), bytes->end()),
+      .utf8 = utf8,
+      .parts = {},
+      .display_id = std::string(text(output.display_id())),
+      .update = output.update(),
+      .wait = output.wait()};
   if (output.parts() == nullptr) return result;
   for (const auto* part : *output.parts()) {
     const auto index = static_cast<std::size_t>(part->buffer());

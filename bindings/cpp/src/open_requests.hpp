@@ -1,4 +1,4 @@
-// The requests of a link that have not ended.
+// The requests of a session that have not ended.
 #pragma once
 
 #include <cstdint>

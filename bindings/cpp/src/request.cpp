@@ -3,7 +3,7 @@
 #include <utility>
 #include <vector>
 
-#include "link.hpp"
+#include "session.hpp"
 
 namespace oast::detail {
 
@@ -24,33 +24,36 @@ Failure explain(Failure failure, PeerId from, KernelHandle* kernel) {
 
 }  // namespace
 
-Request::Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelHandle> kernel)
-    : link_(std::move(link)), id_(id), kernel_(std::move(kernel)) {}
+Request::Request(std::shared_ptr<Session> session, RequestId id,
+                 std::shared_ptr<KernelHandle> kernel)
+    : session_(std::move(session)), id_(id), kernel_(std::move(kernel)) {}
 
 Request::~Request() = default;
 
 void Request::expect_promptly() {
   auto none = Haste::none;
-  if (haste_.compare_exchange_strong(none, Haste::counted)) link_->begin_haste();
+  if (haste_.compare_exchange_strong(none, Haste::counted)) session_->begin_haste();
 }
 
 void Request::end_haste() noexcept {
-  if (haste_.exchange(Haste::over) == Haste::counted) link_->end_haste();
+  if (haste_.exchange(Haste::over) == Haste::counted) session_->end_haste();
 }
 
+RequestKey Request::key() const noexcept { return {session_->self(), id_}; }
+
 bool Request::wait(std::optional<Clock::time_point> deadline) {
-  return ready() || link_->wait(*this, deadline);
+  return ready() || session_->wait(*this, deadline);
 }
 
 void Request::cancel() {
-  if (!ready()) link_->cancel(*this);
+  if (!ready()) session_->cancel(*this);
 }
 
 void Request::answer(wire::Packet&& packet, PeerId from) noexcept try {
   end_haste();
   const wire::Message& root = packet.root();
   if (const auto* result = root.body_as_Result()) {
-    const std::vector<Buffer> buffers = link_->memory().share(std::move(packet.buffers));
+    const std::vector<Buffer> buffers = session_->memory().share(std::move(packet.buffers));
     succeed(wire::read(result->value(), buffers));
   } else if (const auto* failure = root.body_as_Failure()) {
     fail(explain(wire::read(*failure), from, kernel_.get()));

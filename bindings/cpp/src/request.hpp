@@ -13,10 +13,10 @@
 
 namespace oast::detail {
 
-class Link;
+class Session;
 
-/// A request from the moment that its id is taken until its terminal reply. The link's table and
-/// the futures share it; it keeps the link's memory, not its connection, alive.
+/// A request from the moment that its id is taken until its terminal reply. The session's table and
+/// the futures share it; it keeps the session's memory, not its connection, alive.
 class Request : public Pending {
  public:
   struct Callbacks {
@@ -25,7 +25,7 @@ class Request : public Pending {
   };
 
   /// `kernel`: whom it asks; nullptr: the broker itself.
-  Request(std::shared_ptr<Link> link, RequestId id, std::shared_ptr<KernelHandle> kernel);
+  Request(std::shared_ptr<Session> session, RequestId id, std::shared_ptr<KernelHandle> kernel);
   ~Request() override;
 
   RequestId id() const { return id_; }
@@ -38,18 +38,19 @@ class Request : public Pending {
   /// Somebody depends on its replies without waiting for them.
   void expect_promptly();
 
+  RequestKey key() const noexcept override;
   bool wait(std::optional<Clock::time_point> deadline) override;
   void cancel() override;
   void mute() override;
 
-  /// The terminal reply, from `from`. Called once, by whoever took it out of the link's table.
+  /// The terminal reply, from `from`. Called once, by whoever took it out of the session's table.
   void answer(wire::Packet&& packet, PeerId from) noexcept;
   /// The same, when it ends here.
   void abort(Failure failure) noexcept;
 
   void output(const Output& output);
   InputCallback on_input() const;
-  /// See Pending::spoil. The link's table serialises it with the end.
+  /// See Pending::spoil. The session's table serialises it with the end.
   void spoil_with(std::exception_ptr thrown) noexcept { spoil(std::move(thrown)); }
 
   /// The reply when it is neither Result nor Failure. Precondition: ready(). Throws as value(), and
@@ -74,7 +75,7 @@ class Request : public Pending {
   }
   void end_haste() noexcept;
 
-  const std::shared_ptr<Link> link_;
+  const std::shared_ptr<Session> session_;
   const RequestId id_;
   const std::shared_ptr<KernelHandle> kernel_;
   std::shared_ptr<const Callbacks> callbacks_;  // changed only between outputs of the kernel

@@ -44,7 +44,9 @@ std::optional<KernelEvent> read_event(std::vector<zmq::message_t>&& frames) {
 
 struct Subscription::Impl {
   Impl(std::shared_ptr<Broker::Impl> b, Callback c)
-      : broker(std::move(b)), callback(std::move(c)), socket(subscribe(broker->link->endpoint())) {}
+      : broker(std::move(b)),
+        callback(std::move(c)),
+        socket(subscribe(broker->session->endpoint())) {}
 
   void run() {
     while (!over) {

@@ -9,7 +9,7 @@
 
 namespace oast {
 
-using detail::Link;
+using detail::Session;
 
 namespace {
 
@@ -27,11 +27,11 @@ Broker or_default(const std::optional<Broker>& broker) {
 /// Shared with the RemoteChannels, which keep neither the kernel nor the broker alive.
 class ChannelsOfKernel : public detail::ChannelHome {
  public:
-  ChannelsOfKernel(std::shared_ptr<Link> link, std::shared_ptr<detail::KernelHandle> state)
-      : link_(std::move(link)), state_(std::move(state)) {}
+  ChannelsOfKernel(std::shared_ptr<Session> session, std::shared_ptr<detail::KernelHandle> state)
+      : session_(std::move(session)), state_(std::move(state)) {}
 
   Future<Value> channel(Operation operation, ChannelId channel, Value value) override {
-    auto request = link_->ask_kernel(state_, [&](RequestId id) -> wire::Packet {
+    auto request = session_->ask_kernel(state_, [&](RequestId id) -> wire::Packet {
       switch (operation) {
         case Operation::put:
         case Operation::put_back:
@@ -45,7 +45,7 @@ class ChannelsOfKernel : public detail::ChannelHome {
       }
       return pack<wire::ChannelCloseT>(id, channel);
     });
-    link_->attend();
+    session_->attend();
     return Future<Value>(std::move(request));
   }
 
@@ -57,25 +57,25 @@ class ChannelsOfKernel : public detail::ChannelHome {
     return wire::pack(id, asked);
   }
 
-  const std::shared_ptr<Link> link_;
+  const std::shared_ptr<Session> session_;
   const std::shared_ptr<detail::KernelHandle> state_;
 };
 
 struct Worker::Impl {
   Impl(Broker b, const KernelInfo& info, OutputCallback on_output, InputCallback on_input)
       : broker(std::move(b)),
-        link(broker.impl_->link),
+        session(broker.impl_->session),
         state(std::make_shared<detail::KernelHandle>(info.id, info.name, std::move(on_output),
                                                      std::move(on_input))),
-        channels(std::make_shared<ChannelsOfKernel>(link, state)) {
+        channels(std::make_shared<ChannelsOfKernel>(session, state)) {
     if (info.death) state->note_death(*info.death);
-    link->adopt(state);
+    session->adopt(state);
   }
 
   /// Asks the kernel, and blocks for its answer.
   template <class Object>
   std::shared_ptr<detail::Request> ask_kernel(const Object& object) const {
-    auto request = link->ask_kernel(state, [&](RequestId id) { return wire::pack(id, object); });
+    auto request = session->ask_kernel(state, [&](RequestId id) { return wire::pack(id, object); });
     try {
       request->wait(std::nullopt);
     } catch (const Error&) {
@@ -87,7 +87,7 @@ struct Worker::Impl {
   /// Asks the broker to end the kernel, and blocks until it has.
   template <class Object>
   Death end(const Object& object) const {
-    const auto answered = link->ask_and_wait(object, state);
+    const auto answered = session->ask_and_wait(object, state);
     Death death = wire::read(answered->template reply<wire::Stopped>().death());
     state->note_death(death);
     return death;
@@ -95,13 +95,13 @@ struct Worker::Impl {
   KernelInfo find() const {
     wire::AttachT asked;
     asked.kernel = state->id().value;
-    KernelInfo info = detail::read(link->ask_and_wait(asked, state)->reply<wire::Kernel>());
+    KernelInfo info = detail::read(session->ask_and_wait(asked, state)->reply<wire::Kernel>());
     if (info.death) state->note_death(*info.death);
     return info;
   }
 
   const Broker broker;
-  const std::shared_ptr<Link> link;
+  const std::shared_ptr<Session> session;
   const std::shared_ptr<detail::KernelHandle> state;
   const std::shared_ptr<ChannelsOfKernel> channels;
   std::atomic<bool> owner{false};  // stops the kernel at the end
@@ -109,7 +109,7 @@ struct Worker::Impl {
 
 Worker::Worker(std::string_view spec, StartOptions options) {
   Broker broker = or_default(options.broker);
-  const auto started = broker.impl_->link->start_and_wait(detail::start_request(spec, options));
+  const auto started = broker.impl_->session->start_and_wait(detail::start_request(spec, options));
   impl_ = std::make_shared<Impl>(std::move(broker), detail::read(started->reply<wire::Kernel>()),
                                  std::move(options.on_output), std::move(options.on_input));
   impl_->owner = !options.detach;
@@ -144,9 +144,9 @@ void Worker::end() noexcept {
   if (!impl_) return;
   try {
     if (impl_->owner && !impl_->state->death()) {
-      const auto asked = impl_->link->ask(
+      const auto asked = impl_->session->ask(
           detail::stop_request(impl_->state->id(), detail::kLastStop), impl_->state);
-      if (!Link::in_callback()) asked->wait(Link::Clock::now() + kLastWait);
+      if (!Session::in_callback()) asked->wait(Session::Clock::now() + kLastWait);
     }
   } catch (const std::exception&) {
     // The broker ends the kernel when the connection ends, which is all that is left to hope for.
@@ -173,12 +173,12 @@ Death Worker::kill() {
 void Worker::release() noexcept { impl_->owner = false; }
 
 Future<Value> Worker::submit(const Request& request, EvalOptions options) {
-  return impl_->link->submit(impl_->state, request, std::move(options));
+  return impl_->session->submit(impl_->state, request, std::move(options));
 }
 
 InterruptOutcome Worker::interrupt(InterruptOptions options) {
   const auto answered =
-      impl_->link->ask_and_wait(detail::interrupt_request(id(), options), impl_->state);
+      impl_->session->ask_and_wait(detail::interrupt_request(id(), options), impl_->state);
   return static_cast<InterruptOutcome>(answered->reply<wire::Interrupted>().outcome());
 }
 
@@ -187,7 +187,7 @@ void Worker::stop(StopOptions options) {
 }
 
 bool Worker::isrunning() const {
-  if (impl_->state->death() || !impl_->link->connected()) return false;
+  if (impl_->state->death() || !impl_->session->connected()) return false;
   try {
     return impl_->find().state != KernelState::dead;
   } catch (const Error& error) {  // forgotten, or out of reach

@@ -17,7 +17,8 @@ from ._channel import RemoteChannel
 from ._evaluator import Completeness, Completions, Evaluator
 from ._functions import Function, Source
 from ._future import Future
-from ._output import Output
+from ._log import Ended, Gap, InputAsked, Log, Record
+from ._output import Hold, Output, hold_output
 from ._worker import InProcessWorker, Worker
 from .errors import (
     Death,

@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Any, Callable, Dict, List, Optional, Union
 from . import _library, _structures
 from ._handles import Handle
 from ._library import lib, milliseconds
+from ._log import Log, make_log
 from .errors import Death
 
 if TYPE_CHECKING:
@@ -242,6 +243,24 @@ class Broker:
         number = self._id(kernel)
         broker = self._handle.use()
         _library.check(lib.oast_broker_signal(broker, number, int(signal)))
+
+    def log(
+        self,
+        kernel: "Kernel",
+        from_: int = 1,
+        *,
+        follow: bool = False,
+        request: Optional[int] = None,
+        host: Optional[int] = None,
+        trust: bool = False,
+    ) -> Log:
+        """An iterator, also for `async for`, over what a kernel has said to its hosts, also one that
+        is dead, as long as the broker keeps its log: from a number on to its end, or, to `follow`
+        it, until it is dead. `request`: only what belongs to that request of `host`, a peer (None:
+        this one). The first record is an error when there is no such log."""
+        number = self._id(kernel)
+        broker = self._handle.use()
+        return make_log(broker, number, from_, follow, request, host, trust)
 
     def watch(self, callback: "Callable[[str, KernelInfo], None]") -> Watch:
         """Calls it, on a thread of its own, with every heartbeat and change of state (CHANGES) of

@@ -52,6 +52,8 @@ class Completeness:
 class _Options:
     lane: int = 0
     timeout: Optional[float] = None
+    kill_after: Optional[float] = None
+    keep: bool = False
     on_output: Optional[OnOutput] = None
     on_input: Optional[OnInput] = None
 
@@ -59,6 +61,7 @@ class _Options:
         if not isinstance(self.lane, int) or not 0 <= self.lane < 1 << 32:
             raise ValueError(f"the lane is {self.lane!r}, but must be an int from 0 to 2**32 - 1")
         milliseconds(self.timeout)  # raises when it is no time
+        milliseconds(self.kill_after)
 
 
 class Evaluator:
@@ -132,7 +135,10 @@ class Evaluator:
         """The same worker, with other options for what is asked through the result:
 
         lane: requests of different lanes may run at the same time.
-        timeout: seconds after which functions that block cancel their request and raise.
+        timeout: seconds after which a request is cancelled or interrupted, and fails with
+            TimeoutError. Functions that block raise it then in any case.
+        kill_after: so many seconds after the timeout a worker whose code still runs is killed.
+        keep: a request goes on when this host leaves, and its records stay in the worker's log.
         on_output, on_input: instead of the worker's own, see Worker.
         """
         other = copy.copy(self)
@@ -289,6 +295,12 @@ class Evaluator:
             name = source_name.encode()
             ask.source_name, ask.source_name_size = name, len(name)
         ask.lane, ask.blocking = options.lane, blocking
+        if options.timeout is not None:
+            ask.timeout_ms = max(milliseconds(options.timeout), 1)  # 0 would be never
+            if options.kill_after is not None:
+                ask.kill_ms = max(milliseconds(options.kill_after), 1)
+        if options.keep:
+            ask.keep = 1
         if callbacks is not None:
             ask.callbacks = callbacks
         worker = self._handle.use()

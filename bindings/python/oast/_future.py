@@ -9,7 +9,7 @@ import logging
 import math
 import threading
 import time
-from typing import Any, Callable, Generator, List, Optional
+from typing import Any, Callable, Generator, List, Optional, Tuple
 
 from . import _library, _structures
 from ._library import lib, quick
@@ -61,6 +61,14 @@ def wait(
             return False
 
 
+def _key(memory: Room) -> Tuple[int, int]:
+    host, request = ctypes.c_uint64(), ctypes.c_uint64()
+    _library.check(
+        quick.oast_future_key(memory, ctypes.byref(host), ctypes.byref(request))
+    )
+    return host.value, request.value
+
+
 def _left_ms(deadline: Optional[float]) -> int:
     if deadline is None:
         return -1
@@ -92,9 +100,21 @@ class Future(concurrent.futures.Future):  # type: ignore[type-arg]  # of Any, fo
         self._trust = trust
         self._on_end = on_end
         self._taken_from = taken_from  # the channel
+        self._key = _key(memory)
         with Deferred():  # which leaves no ticket behind that nobody pushes
             ticket = queue.ticket(self._end)
             _library.check(quick.oast_future_then(memory, lib.queue_push, ticket))
+
+    @property
+    def request(self) -> Optional[int]:
+        """The number that this host gave the request, by which others can interrupt it and find it
+        in the worker's log; with `host`. None where nobody else can know it."""
+        return self._key[1] or None
+
+    @property
+    def host(self) -> Optional[int]:
+        """The peer id of this host."""
+        return self._key[0] or None
 
     def cancel(self) -> bool:
         """Does not block: the worker ends the request as soon as it can."""

@@ -39,7 +39,10 @@ def _room_type(functions: Any, free: str) -> Type[Room]:
 Answer = _room_type(quick, "oast_future_free")  # of a request; freeing it does not block
 _TYPES: Dict[str, Type[Room]] = {
     free: _room_type(lib, free)
-    for free in ("oast_broker_free", "oast_worker_free", "oast_channel_free", "oast_watch_free")
+    for free in (
+        "oast_broker_free", "oast_worker_free", "oast_channel_free", "oast_watch_free",
+        "oast_log_close",
+    )
 }
 
 

@@ -23,7 +23,9 @@ from ._structures import (
     FailureView,
     InterruptOptions,
     KernelView,
+    LogOptions,
     ON_EVENT,
+    RecordView,
     SpecView,
     StartOptions,
     StopOptions,
@@ -33,7 +35,7 @@ from ._structures import (
 from ._signals import Deferred
 from .errors import Death, Error, death_of, error_of, failure_of
 
-ABI = 2
+ABI = 3
 
 OK, INTERRUPTED, TIMEOUT, NOT_FOUND = 0, 2, 4, 7
 EVAL, CALL, CALL_SOURCE = 0, 1, 2
@@ -48,6 +50,8 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_set_interrupt_check": (None, [c_void_p]),
     "oast_was_interrupted": (c_int, []),
     "oast_line_set": (None, [c_void_p, Text]),
+    "oast_output_hold": (c_void_p, []),
+    "oast_hold_release": (None, [c_void_p]),
     "oast_broker_default": (c_int, [_OUT]),
     "oast_broker_connect": (c_int, [c_char_p, POINTER(ConnectOptions), _OUT]),
     "oast_broker_free": (None, [c_void_p]),
@@ -87,6 +91,7 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_submit": (c_int, [c_void_p, POINTER(Ask), _OUT]),
     "oast_future_get": (c_int, [c_void_p, c_int64, POINTER(Value)]),
     "oast_future_ready": (c_int, [c_void_p]),
+    "oast_future_key": (c_int, [c_void_p, POINTER(c_uint64), POINTER(c_uint64)]),
     "oast_future_cancel": (c_int, [c_void_p]),
     "oast_future_then": (c_int, [c_void_p, c_void_p, c_void_p]),
     "oast_future_free": (None, [c_void_p]),
@@ -99,6 +104,13 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
         [c_void_p, c_int64, POINTER(c_uint64), c_size_t, POINTER(c_size_t)],
     ),
     "oast_queue_close": (None, [c_void_p]),
+    "oast_log_open": (c_int, [c_void_p, c_uint64, POINTER(LogOptions), _OUT]),
+    "oast_log_next": (c_int, [c_void_p, c_int64, POINTER(POINTER(RecordView))]),
+    "oast_log_value": (c_int, [c_void_p, _OUT, POINTER(Value)]),
+    "oast_log_then": (c_int, [c_void_p, c_void_p, c_void_p]),
+    "oast_log_position": (c_uint64, [c_void_p]),
+    "oast_log_stop": (None, [c_void_p]),
+    "oast_log_close": (None, [c_void_p]),
     "oast_worker_channel": (c_int, [c_void_p, Text, c_int64, _OUT]),
     "oast_channel_free": (None, [c_void_p]),
     "oast_channel_id": (c_uint64, [c_void_p]),
@@ -114,6 +126,7 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
 # where an exception of a signal handler would only be printed.
 _RECEIVE = (
     "oast_future_get",
+    "oast_log_next",
     "oast_worker_start",
     "oast_worker_attach",
     "oast_worker_channel",
@@ -187,7 +200,9 @@ class _Functions:
     def forget(self) -> None:
         """In a forked child: nothing of the library works there, and nothing must be freed."""
         for name in _SIGNATURES:
-            ignored = name.endswith("_free") or name == "oast_was_interrupted"
+            ignored = name.endswith(("_free", "_close", "_release")) or name in (
+                "oast_was_interrupted", "oast_log_stop"
+            )
             setattr(self, name, _ignore if ignored else _refuse)
 
 
@@ -247,6 +262,11 @@ def last_error() -> Error:
     view = lib.oast_error()
     if not view:
         return Error("no reason is known")
+    return read_error(view)
+
+
+def read_error(view: Any) -> Error:
+    """Of a POINTER(FailureView)."""
     return error_of(failure_of(nodes.read_failure(view.contents)))
 
 

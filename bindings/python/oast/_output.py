@@ -25,11 +25,13 @@ class Output:
     """Something that a request printed or showed, or (clear) what it showed and takes back."""
 
     stream: str  # one of STREAMS
-    text: str  # of stdout and stderr
+    text: str  # of stdout and stderr; what is no UTF-8 has each such byte as \\xff, see raw
     data: Mapping[str, Union[str, bytes]]  # of a display, by MIME type
     display_id: str = ""  # of a display: its name for later updates
     update: bool = False  # of a display: it replaces what was shown under display_id
     wait: bool = False  # of a clear: only when the next output comes
+    raw: bytes = b""  # of stdout and stderr: what was written, byte for byte
+    is_utf8: bool = True  # raw is, so that text is all of it
 
 
 OnOutput = Callable[[Output], None]
@@ -57,21 +59,24 @@ class Printer(Sink):
         self._lock = threading.Lock()
         self._queued = False  # something, since the last flush
         self._flushed = True
-        self._rest = {"stdout": "", "stderr": ""}  # of a line
+        self._rest = {"stdout": b"", "stderr": b""}  # of a line
 
     def _print(self, output: Output) -> None:
         if not self._wanted[output.stream]:
             return
-        text = output.text
+        data = output.raw
         stream = "stderr" if output.stream == "stderr" else "stdout"
         if output.stream == "display":
             plain = output.data.get("text/plain", "")
-            text = f"{plain!s}\n" if plain else ""
+            data = f"{plain!s}\n".encode(errors="replace") if plain else b""
         self._flushed = False
         with self._lock:
-            lines = (self._rest[stream] + text).split("\n")
+            lines = (self._rest[stream] + data).split(b"\n")
             self._rest[stream] = lines.pop()
-            self._write(stream, lines)
+            if len(self._rest[stream]) > _LONGEST_LINE:
+                lines.append(self._rest[stream])
+                self._rest[stream] = b""
+            self._write(stream, lines, hold=True)
 
     def flush(self) -> None:
         if self._flushed:
@@ -80,53 +85,76 @@ class Printer(Sink):
             self._flushed = True
             for stream, rest in self._rest.items():
                 if rest:
-                    self._rest[stream] = ""
+                    self._rest[stream] = b""
                     self._write(stream, [rest])
             queued, self._queued = self._queued, False
         if queued:
             _printing.flush()
 
-    def _write(self, stream: str, lines: "list[str]") -> None:
+    def _write(self, stream: str, lines: "list[bytes]", hold: bool = False) -> None:
         to = getattr(sys, stream)
         if lines and to is not None:
             self._queued = True
-            _printing.put(to, "".join(f"From worker {self.name}: {line}\n" for line in lines))
+            mark = f"From worker {self.name}: ".encode()
+            data = b"".join(mark + line + b"\n" for line in lines)
+            _printing.put(to, data, lib.oast_output_hold() if hold else None)
 
 
-_MOST_UNPRINTED = 1 << 24  # characters
+_LONGEST_LINE = 1 << 20  # bytes; longer ones are printed in pieces, so that none is kept
+
+
+def _print_on(to: Any, data: bytes) -> None:
+    """As they are, also bytes that are no text, where the stream takes bytes at all."""
+    try:
+        to.write(data.decode())
+    except UnicodeDecodeError:
+        if hasattr(to, "buffer"):
+            to.flush()
+            to.buffer.write(data)
+        else:
+            to.write(data.decode(errors="backslashreplace"))
+    to.flush()
+
+
+_MOST_UNPRINTED = 1 << 24  # bytes
 _PATIENCE = 0.5  # seconds without progress, after which a stream counts as stuck
 
 
 class _Printing:
     """Writes to the host's streams on a thread of its own, in order, so that a stream that takes no
-    more keeps nobody from receiving answers. Waits of others for it end when it makes no progress;
-    then what exceeds the bound is dropped, and that is told. Thread-safe."""
+    more keeps nobody from receiving answers. What comes with a hold is dealt with once it is
+    written: meanwhile its worker is held back, and so what waits is bounded. Of what comes without,
+    from workers in this process, others wait for the stream, until it makes no progress; then what
+    exceeds the bound is dropped, and that is told. Thread-safe."""
 
     def __init__(self) -> None:
         self._lock = threading.Lock()
         self._items: "queue.SimpleQueue[Any]" = queue.SimpleQueue()
         self._thread: Optional[threading.Thread] = None
-        self._put = 0  # characters, of all time; so are the next two
+        self._put = 0  # bytes, of all time; so are the next two
         self._written = 0
         self._dropped = 0
         self._stuck_at = -1  # what was written when it was found stuck
         self._failed = False  # the last write, and that was told
 
-    def put(self, to: Any, text: str) -> None:
-        self._wait(lambda: self._put - self._written <= _MOST_UNPRINTED)
+    def put(self, to: Any, data: bytes, hold: Optional[int] = None) -> None:
+        if hold is None:
+            self._wait(lambda: self._put - self._written <= _MOST_UNPRINTED)
         with self._lock:
-            if self._put - self._written > _MOST_UNPRINTED:
-                self._dropped += len(text)
+            if hold is None and self._put - self._written > _MOST_UNPRINTED:
+                self._dropped += len(data)
                 return
-            self._put += len(text)
+            self._put += len(data)
             dropped, self._dropped = self._dropped, 0
             if self._thread is None:
                 self._thread = threading.Thread(target=self._run, name="oast-print", daemon=True)
                 self._thread.start()
                 _handles.at_exit(self.flush)
         if dropped:
-            self._items.put((to, f"oast: {dropped} characters of output were not printed\n", 0))
-        self._items.put((to, text, len(text)))
+            told = b"oast: %d bytes of output were not printed\n" % dropped
+            self._put += len(told)
+            self._items.put((to, told, None))
+        self._items.put((to, data, hold))
 
     def flush(self) -> None:
         """Waits until all is written that was put before, or the stream is stuck."""
@@ -151,17 +179,17 @@ class _Printing:
             if not isinstance(item, tuple):
                 item.release()
                 continue
-            to, text, size = item
+            to, data, hold = item
             try:
-                to.write(text)
-                to.flush()
+                _print_on(to, data)
                 self._failed = False
             except BaseException as error:  # closed, or it cannot encode that
                 if not self._failed:
                     tell(error)
                 self._failed = True
-            self._written += size
-            del item, to
+            self._written += len(data)
+            lib.oast_hold_release(hold)
+            del item, to, data
 
     def forget(self) -> None:
         """In a forked child: there is no such thread."""
@@ -177,20 +205,44 @@ _SWEEP = 256  # connections; then those of sinks that are gone are forgotten
 _numbers = itertools.count(1)
 
 
-def _read(view: _structures.OutputView) -> Output:
+def read_output(view: _structures.OutputView) -> Output:
     data: Dict[str, Union[str, bytes]] = {}
     for i in range(view.parts_count):
         part = view.parts[i]
         content = ctypes.string_at(part.data, part.size)
         data[part.mime.decode()] = content.decode() if part.is_text else content
+    address = ctypes.c_void_p.from_buffer(view.text).value  # `data` would end at a zero byte
+    raw = ctypes.string_at(address, view.text.size) if address else b""
     return Output(
         STREAMS[view.stream],
-        str(view.text),
+        raw.decode("utf-8", "backslashreplace"),
         data,
         view.display_id.decode(),
         bool(view.update),
         bool(view.wait),
+        raw,
+        bool(view.is_utf8),
     )
+
+
+class Hold:
+    """Keeps an output from being dealt with, until released, on any thread, or lost: meanwhile its
+    worker may print 4 MiB more, and then waits. For on_output that only queues."""
+
+    def __init__(self, pointer: Optional[int]) -> None:
+        self._pointer = pointer
+
+    def release(self) -> None:
+        """May be called again."""
+        pointer, self._pointer = self._pointer, None
+        lib.oast_hold_release(pointer)
+
+    __del__ = release
+
+
+def hold_output() -> Hold:
+    """Of the output whose on_output runs on this thread; elsewhere one that holds nothing."""
+    return Hold(lib.oast_output_hold())
 
 
 def _sink(number: int) -> Optional[Sink]:
@@ -201,7 +253,7 @@ def _sink(number: int) -> Optional[Sink]:
 def _on_output(number: int, view: Any) -> None:
     sink = _sink(number)
     if sink is not None and sink.on_output is not None:
-        sink.on_output(_read(view.contents))
+        sink.on_output(read_output(view.contents))
 
 
 def _on_input(number: int, prompt: _structures.Text, password: int, line: int) -> None:

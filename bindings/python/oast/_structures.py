@@ -24,6 +24,7 @@ class OutputView(ctypes.Structure):
         ("stream", c_uint32),
         ("update", c_int32),
         ("wait", c_int32),
+        ("is_utf8", c_int32),
         ("text", Text),
         ("parts", POINTER(MimePart)),
         ("parts_count", c_size_t),
@@ -61,6 +62,8 @@ class Ask(ctypes.Structure):
         ("callbacks", Callbacks),
         ("release", c_void_p),
         ("release_context", c_void_p),
+        ("kill_ms", c_int64),
+        ("keep", c_int32),
     ]
 
 
@@ -151,6 +154,37 @@ class SpecView(ctypes.Structure):
         ("problem", c_char_p),
         ("features", POINTER(c_char_p)),
         ("features_count", c_size_t),
+    ]
+
+
+class LogOptions(ctypes.Structure):
+    """oast_log_options."""
+
+    _fields_ = [
+        ("size", c_size_t),
+        ("from_", c_uint64),
+        ("host", c_uint64),
+        ("request", c_uint64),
+        ("follow", c_int32),
+    ]
+
+
+class RecordView(ctypes.Structure):
+    """oast_record."""
+
+    _fields_ = [
+        ("number", c_uint64),
+        ("host", c_uint64),
+        ("request", c_uint64),
+        ("kind", c_uint32),
+        ("password", c_int32),
+        ("output", POINTER(OutputView)),
+        ("failure", POINTER(FailureView)),
+        ("prompt", Text),
+        ("gap_last", c_uint64),
+        ("gap_bytes", c_uint64),
+        ("death", POINTER(DeathView)),
+        ("successor", c_uint64),
     ]
 
 

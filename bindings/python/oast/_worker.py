@@ -10,6 +10,7 @@ from ._broker import Broker, KernelInfo, default_broker, read_kernel
 from ._evaluator import Evaluator
 from ._handles import Handle
 from ._library import lib, milliseconds
+from ._log import Log, make_log
 from ._output import OnInput, OnOutput, Printer, Sink
 from .errors import Death, Error
 
@@ -141,6 +142,14 @@ class Worker(Evaluator):
         worker = self._handle.use()
         _library.check(lib.oast_worker_info(worker, ctypes.byref(view)))
         return read_kernel(view.contents)
+
+    def log(
+        self, from_: int = 1, *, follow: bool = False, request: Optional[int] = None,
+        host: Optional[int] = None,
+    ) -> Log:
+        """What it has said to its hosts: see Broker.log."""
+        broker = self._broker._handle.use()
+        return make_log(broker, self._id, from_, follow, request, host, self._trust)
 
     @property
     def death(self) -> Optional[Death]:

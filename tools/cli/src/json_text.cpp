@@ -155,6 +155,8 @@ Json to_json(const std::vector<Output>& outputs) {
   Json array = Json::array();
   for (const Output& output : outputs) {
     Json json{{"stream", stream_name(output.stream)}, {"text", output.text}};
+    // What is no text comes whole; `dump` writes U+FFFD for such bytes of "text".
+    if (!output.utf8) json["bytes_base64"] = base64(output.text);
     if (output.stream == Output::Stream::display) {
       Json& parts = json["parts"] = Json::object();
       for (const auto& [mime, part] : output.parts) parts[mime] = to_json(part);

@@ -43,6 +43,7 @@ void RequestStreams::keep(const Output& output) {
   const bool text = output.stream == Output::Stream::out || output.stream == Output::Stream::err;
   if (text && !outputs_.empty() && outputs_.back().stream == output.stream) {
     outputs_.back().text += output.text;
+    outputs_.back().utf8 &= output.utf8;
   } else {
     outputs_.push_back(output);
   }

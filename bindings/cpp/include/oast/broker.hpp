@@ -18,7 +18,9 @@
 
 namespace oast {
 
+class LogReader;
 class Worker;
+struct LogOptions;
 struct StartOptions;
 
 enum class KernelState : unsigned char { starting, idle, busy, unresponsive, stopping, dead };
@@ -170,6 +172,11 @@ class Broker {
   /// SIGKILL to its whole process tree. Blocks until the kernel is gone.
   Death kill(KernelId kernel) const;
 
+  /// Reads what a kernel has said to its hosts, also one that is dead, as long as the broker keeps
+  /// its log. Does not block: a log that does not exist is told by the first `next`.
+  LogReader read_log(KernelId kernel, LogOptions options) const;
+  LogReader read_log(KernelId kernel) const;
+
   /// Calls `callback`, on a thread of its own, with every heartbeat and change of state of every
   /// kernel from now on. The callback may block; it must not throw: that ends the program.
   Subscription watch(std::function<void(const KernelEvent&)> callback) const;
@@ -184,6 +191,7 @@ class Broker {
   PeerId self() const;
 
  private:
+  friend class LogReader;
   friend class Subscription;
   friend class Worker;
   struct Impl;

@@ -34,7 +34,11 @@ struct Output {
   /// clear: what the request has printed and shown so far goes away.
   enum class Stream : unsigned char { out, err, display, clear };
   Stream stream = Stream::out;
+  /// Of out and err: what was written, byte for byte.
   std::string text = {};
+  /// `text` is UTF-8; false: bytes of whatever kind, which whoever shows them has to make readable.
+  /// Each output is looked at alone: a program may write a character in two.
+  bool utf8 = true;
   /// Of a display: MIME type, and text or bytes.
   std::vector<std::pair<std::string, Value>> parts = {};
   std::string display_id = {};  ///< of a display: its name for later updates; may be empty
@@ -47,7 +51,19 @@ struct Output {
 /// holds. None runs after its worker was destroyed, nor after the function that blocked for its
 /// request has returned. What it throws is thrown by `get` of its request, once that has ended;
 /// without such a request it is told on stderr.
+///
+/// What a kernel sends is acknowledged when its callback has returned, and of what is not, a kernel
+/// may send 4 MiB: a callback that is slow, or blocks all the same, holds back the code that
+/// prints.
 using OutputCallback = std::function<void(const Output&)>;
+
+/// Keeps an output unacknowledged after its callback has returned, until the last copy goes, on any
+/// thread. For who only queues output there: taken with each and dropped when it was dealt with,
+/// holds keep the queue as short as a callback would that does all itself.
+using OutputHold = std::shared_ptr<void>;
+/// Of the output whose callback runs on this thread. Does not block. Empty outside of callbacks,
+/// and for an InProcessWorker, whose output is not counted.
+OutputHold hold_output();
 
 /// Answers the code's request for a line of input; nothing is end of input. Called on a thread of
 /// its own; may block, also longer than the worker and the broker live. What it throws counts as
@@ -59,9 +75,14 @@ struct EvalOptions {
   std::string source_name = {};  ///< what tracebacks call the code; empty: "eval"
   std::vector<Value> args = {};  ///< the chunk's arguments
   unsigned lane = 0;
-  /// For the functions that block: after this they cancel the request and throw Error(timeout). The
-  /// request still ends, once, as cancelled or interrupted, unseen.
+  /// The request's deadline, counted from its acceptance: then its broker interrupts or cancels it,
+  /// and it fails with `timeout`. Functions that block throw Error(timeout) then in any case; what
+  /// they asked for ends on its own, once, unseen. For an InProcessWorker only those have one.
   std::optional<std::chrono::milliseconds> timeout = {};
+  /// With `timeout`: so long after it the kernel is killed if the code still runs. Empty: never.
+  std::optional<std::chrono::milliseconds> kill_after = {};
+  /// The request goes on when this host leaves, and its records stay in the kernel's log.
+  bool keep = false;
   /// All output of this request comes before its future is ready. Empty: the worker's own callback.
   /// Output of what a request left running comes later, to the worker's own.
   OutputCallback on_output = {};

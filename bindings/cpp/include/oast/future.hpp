@@ -11,6 +11,7 @@
 #include <utility>
 
 #include "oast/error.hpp"
+#include "oast/ids.hpp"
 #include "oast/value.hpp"
 
 namespace oast {
@@ -39,6 +40,8 @@ class Pending {
   /// No output callback of it runs from now on. Blocks until a running one has returned, unless
   /// that is the caller.
   virtual void mute() {}
+  /// What others call it; none: nobody else can know it.
+  virtual RequestKey key() const noexcept { return {}; }
   /// Now, when ready, else on the thread that ends the request.
   void then(std::function<void()> continuation);
 
@@ -93,6 +96,9 @@ class [[nodiscard]] Future {
   bool valid() const noexcept { return pending_ != nullptr; }
   /// What copies share.
   const std::shared_ptr<detail::Pending>& pending() const noexcept { return pending_; }
+  /// The host that asked and the number that it gave the request, by which it can be interrupted
+  /// and found in the kernel's log, also by others. None of an InProcessWorker. Does not block.
+  RequestKey key() const noexcept { return pending_->key(); }
   /// Does not block.
   bool ready() const noexcept { return pending_->ready(); }
   /// Blocks until ready.

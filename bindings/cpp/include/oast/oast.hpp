@@ -8,6 +8,7 @@
 #include "oast/ids.hpp"                // IWYU pragma: export
 #include "oast/in_process_worker.hpp"  // IWYU pragma: export
 #include "oast/interrupt_check.hpp"    // IWYU pragma: export
+#include "oast/log.hpp"                // IWYU pragma: export
 #include "oast/remote_channel.hpp"     // IWYU pragma: export
 #include "oast/value.hpp"              // IWYU pragma: export
 #include "oast/worker.hpp"             // IWYU pragma: export

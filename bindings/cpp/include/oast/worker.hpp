@@ -11,6 +11,7 @@
 
 #include "oast/broker.hpp"
 #include "oast/evaluator.hpp"
+#include "oast/log.hpp"
 
 namespace oast {
 
@@ -57,6 +58,8 @@ class Worker : public Evaluator {
   KernelInfo info() const;
   /// How it ended, if that is known here already. Does not block.
   std::optional<Death> death() const;
+  /// See Broker::read_log.
+  LogReader read_log(LogOptions options = {}) const;
   /// SIGKILL to its whole process tree. Blocks until it is gone.
   Death kill();
   /// Leaves the kernel alone from now on: destroying this Worker does not stop it. It still ends

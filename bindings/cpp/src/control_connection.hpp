@@ -21,8 +21,8 @@ namespace oast::detail {
 /// it to, and notices when the broker is gone.
 ///
 /// Threads: `send` and `after` may be called from any thread and do not block. The handlers are
-/// called on the line's thread.
-class ControlLine {
+/// called on its own thread.
+class ControlConnection {
  public:
   using Clock = std::chrono::steady_clock;
 
@@ -39,19 +39,19 @@ class ControlLine {
     std::function<void(const std::string& why)> on_lost;
   };
 
-  ControlLine(zmq::context_t& context, zmq::socket_t socket, Options options);
-  ~ControlLine() { finish(); }
-  ControlLine(const ControlLine&) = delete;
-  ControlLine& operator=(const ControlLine&) = delete;
+  ControlConnection(zmq::context_t& context, zmq::socket_t socket, Options options);
+  ~ControlConnection() { finish(); }
+  ControlConnection(const ControlConnection&) = delete;
+  ControlConnection& operator=(const ControlConnection&) = delete;
 
   /// Starts the thread. Nothing is received before.
   void start();
   /// To the broker, in the order of the calls.
   void send(wire::Packet packet);
-  /// Runs `task` on the line's thread when the time is over; never, if the line ends before.
+  /// Runs `task` on its own thread when the time is over; never, if the connection ends before.
   void after(std::chrono::milliseconds time, std::function<void()> task);
   /// Says Goodbye after all that was to be sent, and ends the thread. Blocks. May be called again,
-  /// but not by two threads at once nor on the line's thread.
+  /// but not by two threads at once nor on its own thread.
   void finish();
 
  private:

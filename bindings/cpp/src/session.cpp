@@ -1,4 +1,4 @@
-#include "link.hpp"
+#include "session.hpp"
 
 #include <unistd.h>
 
@@ -10,6 +10,7 @@
 
 #include "interruptible_wait.hpp"
 #include "messages.hpp"
+#include "output_scope.hpp"
 #include "thread.hpp"
 
 namespace oast::detail {
@@ -17,10 +18,6 @@ namespace oast::detail {
 namespace {
 
 using std::chrono::milliseconds;
-
-/// How long the data socket has to be free before the background takes it: long enough to stay out
-/// of a loop of round trips, short enough for a future that nobody waits for.
-constexpr milliseconds kLinger{1};
 
 /// How long a closing host waits for its broker to receive what it sent: a broker that hangs is not
 /// worth more.
@@ -70,95 +67,75 @@ wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
   return wire::pack(id, reply);
 }
 
-/// Who waits for an answer of an embedded broker does that broker's work.
-wire::SharedSocket::Poll data_poll(const BrokerEndpoint& endpoint) {
-  if (!endpoint.embedded) return {};
-  return [&broker = *endpoint.embedded](std::span<pollfd> fds, int time) {
-    return broker.poll(fds, time);
-  };
-}
-
 }  // namespace
 
-std::shared_ptr<Link> Link::open(BrokerEndpoint endpoint, const std::string& name,
-                                 milliseconds timeout) {
+std::shared_ptr<Session> Session::open(BrokerEndpoint endpoint, const std::string& name,
+                                       milliseconds timeout) {
   auto connection = wire::dial(endpoint.context(), endpoint.control, endpoint.data,
                                hello(endpoint, name), timeout, throw_if_interrupted);
-  std::shared_ptr<Link> link(new Link(std::move(endpoint), std::move(connection)));  // NOLINT
-  link->start();
-  return link;
+  std::shared_ptr<Session> session(
+      new Session(std::move(endpoint), std::move(connection)));  // NOLINT
+  session->connection_.start();
+  return session;
 }
 
-Link::Link(BrokerEndpoint endpoint, wire::Connection connection)
+Session::Session(BrokerEndpoint endpoint, wire::Connection connection)
     : endpoint_(std::move(endpoint)),
-      self_(connection.self),
-      control_(endpoint_.context(), std::move(connection.control),
-               {.silence = endpoint_.embedded ? milliseconds(0)
-                                              : connection.heartbeat * connection.heartbeat_misses,
-                .on_message = [this](wire::Addressed&& message) { on_control(std::move(message)); },
-                .on_refused = [this](const wire::Refused& refused) { refuse(refused); },
-                .on_sent = [this] { attend(); },
-                .on_lost = [this](const std::string& why) { on_lost(why); }}),
       memory_(
           std::make_shared<ReceivedMemory>([this](milliseconds time, std::function<void()> task) {
-            control_.after(time, std::move(task));
+            connection_.control().after(time, std::move(task));
           })),
-      data_(
-          std::move(connection.data), wire::Limits{},
-          [this](wire::Addressed&& message) { on_data(std::move(message)); }, data_poll(endpoint_),
-          [this](const wire::Refused& refused) { on_data_refused(refused); }) {}
+      connection_(
+          endpoint_, std::move(connection),
+          {.on_data = [this](wire::Addressed&& message) { on_data(std::move(message)); },
+           .on_data_refused = [this](const wire::Refused& refused) { on_data_refused(refused); },
+           .on_control = [this](wire::Addressed&& message) { on_control(std::move(message)); },
+           .on_control_refused = [this](const wire::Refused& refused) { refuse(refused); },
+           .on_sent = [this] { attend(); },
+           .on_lost = [this](const std::string& why) { on_lost(why); }}) {}
 
-Link::~Link() { memory_->close(); }
+Session::~Session() { memory_->close(); }
 
-void Link::start() {
-  control_.start();
-  background_ = start_thread("oast-data", [this] {
-    while (!closing_) data_.background(kLinger, Clock::now() + std::chrono::hours(1));
-  });
-}
-
-void Link::close() {
+void Session::close() {
   deliver_all();
-  closing_ = true;
   connected_ = false;
-  data_.close();
   memory_->close();
-  control_.finish();
+  connection_.stop();
   end_all("the connection was closed");
-  background_.join();
+  connection_.join();
   if (endpoint_.embedded) endpoint_.embedded->stop();
 }
 
 /// Until the broker has received all that was sent on data: it answers a Goodbye there after that.
-void Link::deliver_all() noexcept try {
+void Session::deliver_all() noexcept try {
   if (!connected_) return;
   const auto goodbye = make_request({});
   if (!register_request(goodbye)) return;
-  data_.send(PeerId{}, wire::pack(goodbye->id(), wire::GoodbyeT{}));
-  data_.wait([&] { return goodbye->ready(); }, Clock::now() + kDelivery);
+  connection_.data().send(PeerId{}, wire::pack(goodbye->id(), wire::GoodbyeT{}));
+  connection_.data().wait([&] { return goodbye->ready(); }, Clock::now() + kDelivery);
 } catch (const std::exception&) {
   // No memory, say: it leaves without knowing.
 }
 
-bool Link::in_callback() { return callback_depth > 0; }
+bool Session::in_callback() { return callback_depth > 0; }
 
-std::shared_ptr<Request> Link::make_request(std::shared_ptr<KernelHandle> kernel) {
+std::shared_ptr<Request> Session::make_request(std::shared_ptr<KernelHandle> kernel) {
   return std::make_shared<Request>(shared_from_this(), RequestId{++last_id_}, std::move(kernel));
 }
 
-bool Link::register_request(const std::shared_ptr<Request>& request) {
+bool Session::register_request(const std::shared_ptr<Request>& request) {
   if (requests_.add(request)) return true;
   request->abort(gone("the connection ended"));
   return false;
 }
 
-Future<Value> Link::submit(const std::shared_ptr<KernelHandle>& kernel,
-                           const Evaluator::Request& asked, EvalOptions options) {
+Future<Value> Session::submit(const std::shared_ptr<KernelHandle>& kernel,
+                              const Evaluator::Request& asked, EvalOptions options) {
   const auto death = kernel->death();
   if (asked.reply == Evaluator::Request::Reply::nothing) {
     if (death) raise({FailureKind::kernel_died, death->explanation, {}, {}, *death});
     if (!connected_) raise(gone("the connection ended"));
-    data_.send(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
+    connection_.data().send(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
     attend();
     return {};
   }
@@ -179,30 +156,31 @@ Future<Value> Link::submit(const std::shared_ptr<KernelHandle>& kernel,
   return Future<Value>(std::move(request));
 }
 
-bool Link::wait(const Request& request, std::optional<Clock::time_point> deadline) {
-  return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
-    bool ready = data_.wait([&request] { return request.ready(); }, until);
-    // A closed socket ends waits a moment before whoever ends the request is through.
-    while (!ready && !(until && Clock::now() >= *until)) {
-      std::this_thread::yield();
-      ready = request.ready();
-    }
-    if (haste_ > 0) data_.notify();  // others depend on what this thread received so far
-    return ready;
-  });
+bool Session::wait(const Request& request, std::optional<Clock::time_point> deadline) {
+  return wait_for([&request] { return request.ready(); }, deadline);
 }
 
-void Link::begin_haste() {
-  if (haste_++ == 0) data_.notify();
+void Session::acknowledge(PeerId kernel, std::optional<std::uint64_t> number, RequestId reader) {
+  if (!number || !connected_) return;
+  wire::AcknowledgeT done;
+  done.kernel = kernel.value;
+  done.number = *number;
+  done.reader = reader.value;
+  connection_.data().send(PeerId{}, wire::pack(RequestId{}, done));
+  attend();
 }
 
-void Link::cancel(const Request& request) {
+void Session::begin_haste() {
+  if (haste_++ == 0) connection_.data().notify();
+}
+
+void Session::cancel(const Request& request) {
   if (request.kernel()) interrupt(request.id(), request.kernel()->id(), milliseconds(1));
 }
 
 /// An interrupt on control may overtake its request on data, and then finds nothing. So it is
 /// repeated until the request has ended, with twice the patience each time.
-void Link::interrupt(RequestId id, KernelId kernel, milliseconds patience) {
+void Session::interrupt(RequestId id, KernelId kernel, milliseconds patience) {
   wire::InterruptT asked;
   asked.kernel = kernel.value;
   asked.request = id.value;
@@ -210,18 +188,18 @@ void Link::interrupt(RequestId id, KernelId kernel, milliseconds patience) {
   const std::weak_ptr<Request> weak = interrupted;
   interrupted->Pending::then([=, this] {
     const auto answered = weak.lock();
-    if (!answered || closing_ || !requests_.contains(id)) return;
+    if (!answered || connection_.stopping() || !requests_.contains(id)) return;
     const auto* outcome = answered->find_reply<wire::Interrupted>();
     if (outcome == nullptr || (outcome->outcome() != wire::InterruptOutcome::already_finished &&
                                outcome->outcome() != wire::InterruptOutcome::nothing_running))
       return;
-    control_.after(patience, [=, this] {
+    connection_.control().after(patience, [=, this] {
       if (requests_.contains(id)) interrupt(id, kernel, std::min(patience * 2, milliseconds(100)));
     });
   });
 }
 
-std::shared_ptr<Request> Link::start_and_wait(const wire::StartT& asked) {
+std::shared_ptr<Request> Session::start_and_wait(const wire::StartT& asked) {
   auto request = ask(asked);
   try {
     request->wait(std::nullopt);
@@ -233,7 +211,7 @@ std::shared_ptr<Request> Link::start_and_wait(const wire::StartT& asked) {
   return request;
 }
 
-void Link::take_back(const std::shared_ptr<Request>& start) {
+void Session::take_back(const std::shared_ptr<Request>& start) {
   wire::InterruptT interrupt;
   interrupt.request = start->id().value;
   ask(interrupt);
@@ -246,16 +224,17 @@ void Link::take_back(const std::shared_ptr<Request>& start) {
   });
 }
 
-void Link::adopt(const std::shared_ptr<KernelHandle>& kernel) {
+void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });
+    if (at->second.empty()) acknowledgements_.forget(at->first);
     at = at->second.empty() ? adopted_.erase(at) : std::next(at);
   }
   adopted_[peer_of(kernel->id())].push_back(kernel);
 }
 
-std::vector<std::shared_ptr<KernelHandle>> Link::adopted(PeerId kernel) {
+std::vector<std::shared_ptr<KernelHandle>> Session::adopted(PeerId kernel) {
   const std::lock_guard lock(adopted_mutex_);
   std::vector<std::shared_ptr<KernelHandle>> result;
   const auto at = adopted_.find(kernel);
@@ -265,30 +244,45 @@ std::vector<std::shared_ptr<KernelHandle>> Link::adopted(PeerId kernel) {
   return result;
 }
 
-void Link::on_data(wire::Addressed&& message) noexcept try {
+void Session::on_data(wire::Addressed&& message) noexcept try {
   const CallbackScope scope;
   const wire::Message& root = message.packet.root();
   const RequestId id{root.id()};
-  if (root.body_type() == wire::Body::Output) {
-    on_output(message.peer, id, std::move(message.packet));
-  } else if (const auto* asked = root.body_as_InputRequest()) {
+  if ((message.route.reader || !message.peer) && logs_.take_in(message)) {
+    connection_.data().notify();
+    return;
+  }
+  if (root.body_type() == wire::Body::Output)
+    return on_output(message.peer, id, std::move(message.packet));
+  if (const auto* asked = root.body_as_Acknowledge(); asked != nullptr && !message.peer)
+    return on_asked(*asked);
+  const RecordKey record{message.peer, message.peer ? root.number() : 0};
+  const std::size_t bytes = message.packet.bytes();
+  if (const auto* asked = root.body_as_InputRequest()) {
     on_input_request(message.peer, id, *asked);
   } else if (const auto request = requests_.take(id, message.peer)) {
     request->answer(std::move(message.packet), message.peer);
   }
+  acknowledge(record.kernel, acknowledgements_.done(record, bytes));
 } catch (...) {
   complain("a message of a kernel was lost");
 }
 
-void Link::refuse(const wire::Refused& refused) {
+void Session::on_asked(const wire::Acknowledge& asked) {
+  const RecordKey record{PeerId{asked.kernel()}, asked.number()};
+  acknowledge(record.kernel, acknowledgements_.asked(record));
+}
+
+void Session::refuse(const wire::Refused& refused) {
   const CallbackScope scope;
   const auto request = requests_.take(refused.head.id, refused.peer);
   if (!request) return;
   request->abort(refused.failure("this host"));
-  data_.notify();
+  connection_.data().notify();
 }
 
-void Link::on_data_refused(const wire::Refused& refused) noexcept try {
+void Session::on_data_refused(const wire::Refused& refused) noexcept try {
+  if (refused.route.reader && logs_.take_in(refused)) return connection_.data().notify();
   switch (refused.head.body) {
     case wire::Body::Output:
       try {
@@ -297,7 +291,7 @@ void Link::on_data_refused(const wire::Refused& refused) noexcept try {
         return requests_.spoil(refused.head.id, std::current_exception());
       }
     case wire::Body::InputRequest:
-      return data_.send(refused.peer, input_reply(refused.head.id, std::nullopt));
+      return connection_.data().send(refused.peer, input_reply(refused.head.id, std::nullopt));
     default:
       return refuse(refused);
   }
@@ -305,8 +299,14 @@ void Link::on_data_refused(const wire::Refused& refused) noexcept try {
   complain("a message that cannot be read was lost");
 }
 
+/// It is done with when its callback has returned and nobody holds it.
+void Session::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept {
+  OutputScope scope(*this, {kernel, packet.root().number()}, packet.bytes());
+  deliver_output(kernel, id, std::move(packet));
+}
+
 /// What the callback throws, and a lack of memory, is the request's, whose answer is still to come.
-void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
+void Session::deliver_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept try {
   const std::vector<Buffer> buffers = memory_->share(std::move(packet.buffers));
   const Output output = read(*packet.root().body_as_Output(), buffers);
   if (const auto request = requests_.find(id, kernel)) return request->output(output);
@@ -318,16 +318,16 @@ void Link::on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcep
     complain("output that belongs to no open request was lost");
 }
 
-void Link::on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
+void Session::on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
   try {
     if (answer_input(kernel, id, asked)) return;
   } catch (const std::exception&) {
     // No memory, or no thread to be had: nor an answer.
   }
-  data_.send(kernel, input_reply(id, std::nullopt));
+  connection_.data().send(kernel, input_reply(id, std::nullopt));
 }
 
-bool Link::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
+bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
   InputCallback callback;
   if (const auto request = requests_.find(id, kernel)) {
     callback = request->on_input();
@@ -346,20 +346,21 @@ bool Link::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& a
     } catch (...) {  // counts as end of input, as InputCallback says
       reply = input_reply(id, std::nullopt);
     }
-    if (const auto link = weak.lock()) {
-      link->data_.send(kernel, std::move(reply));
-      link->attend();
+    if (const auto session = weak.lock()) {
+      session->connection_.data().send(kernel, std::move(reply));
+      session->attend();
     }
   }).detach();
   return true;
 }
 
-void Link::on_control(wire::Addressed&& message) {
+void Session::on_control(wire::Addressed&& message) {
   const CallbackScope scope;
   const RequestId id{message.packet.root().id()};
+  if (logs_.take_in(message)) return connection_.data().notify();
   if (const auto request = requests_.take(id, PeerId{})) {
     request->answer(std::move(message.packet), PeerId{});
-    data_.notify();  // who waits for it does not wait for this thread
+    connection_.data().notify();  // who waits for it does not wait for this thread
     return;
   }
   // A complaint about no request in particular: the broker counts us as gone.
@@ -370,14 +371,21 @@ void Link::on_control(wire::Addressed&& message) {
     on_lost(std::string(wire::text(failure->message())));
 }
 
-void Link::on_lost(const std::string& why) {
+void Session::end_logs(const std::string& why) noexcept try {
+  logs_.fail_all(gone(why));
+} catch (const std::exception&) {
+  complain("the readers of logs were not told that the connection ended");
+}
+
+void Session::on_lost(const std::string& why) {
   const CallbackScope scope;
   connected_ = false;
   end_all(why);
 }
 
-void Link::end_all(const std::string& why) noexcept {
+void Session::end_all(const std::string& why) noexcept {
   requests_.close();
+  end_logs(why);
   while (const auto request = requests_.take_any()) {
     Failure failure{
         .kind = FailureKind::disconnected, .message = {}, .type = {}, .traceback = {}, .death = {}};
@@ -388,7 +396,7 @@ void Link::end_all(const std::string& why) noexcept {
     }
     request->abort(std::move(failure));
   }
-  data_.notify();
+  connection_.data().notify();
 }
 
 }  // namespace oast::detail

@@ -1,4 +1,4 @@
-#include "control_line.hpp"
+#include "control_connection.hpp"
 
 #include <algorithm>
 #include <exception>
@@ -12,7 +12,8 @@ namespace oast::detail {
 
 namespace {
 
-constexpr const char* kMonitorEndpoint = "inproc://oast-control-monitor";  // one line per context
+constexpr const char* kMonitorEndpoint =
+    "inproc://oast-control-monitor";  // one connection per context
 
 /// Looks that it takes at least to find the broker silent. One that is stopped for long between two
 /// looks has the others left to hear the broker.
@@ -29,16 +30,16 @@ zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& socket) {
 
 }  // namespace
 
-ControlLine::ControlLine(zmq::context_t& context, zmq::socket_t socket, Options options)
+ControlConnection::ControlConnection(zmq::context_t& context, zmq::socket_t socket, Options options)
     : socket_(std::move(socket)), options_(std::move(options)) {
   if (options_.silence.count() > 0) monitor_ = monitor(context, socket_);
 }
 
-void ControlLine::start() {
+void ControlConnection::start() {
   thread_ = start_thread("oast-control", [this] { run(); });
 }
 
-void ControlLine::send(wire::Packet packet) {
+void ControlConnection::send(wire::Packet packet) {
   {
     const std::lock_guard lock(mutex_);
     outbox_.push_back(std::move(packet));
@@ -46,7 +47,7 @@ void ControlLine::send(wire::Packet packet) {
   wake_.signal();
 }
 
-void ControlLine::after(std::chrono::milliseconds time, std::function<void()> task) {
+void ControlConnection::after(std::chrono::milliseconds time, std::function<void()> task) {
   {
     const std::lock_guard lock(mutex_);
     timers_.push_back({Clock::now() + time, std::move(task)});
@@ -54,13 +55,13 @@ void ControlLine::after(std::chrono::milliseconds time, std::function<void()> ta
   wake_.signal();
 }
 
-void ControlLine::finish() {
+void ControlConnection::finish() {
   finishing_ = true;
   wake_.signal();
   if (thread_.joinable()) thread_.join();
 }
 
-void ControlLine::run() {
+void ControlConnection::run() {
   try {
     serve();
   } catch (const std::exception& error) {
@@ -72,7 +73,7 @@ void ControlLine::run() {
   socket_.close();
 }
 
-void ControlLine::serve() {
+void ControlConnection::serve() {
   looked_ = Clock::now();
   while (!lost_) {
     const bool last = finishing_;
@@ -95,7 +96,7 @@ void ControlLine::serve() {
   }
 }
 
-void ControlLine::transmit() {
+void ControlConnection::transmit() {
   std::vector<wire::Packet> batch;
   {
     const std::lock_guard lock(mutex_);
@@ -104,12 +105,12 @@ void ControlLine::transmit() {
   for (auto& packet : batch) send_now(std::move(packet));
 }
 
-void ControlLine::send_now(wire::Packet&& packet) {
+void ControlConnection::send_now(wire::Packet&& packet) {
   wire::send(socket_, PeerId{}, packet);
   if (options_.on_sent) options_.on_sent();
 }
 
-void ControlLine::run_timers() {
+void ControlConnection::run_timers() {
   std::vector<Timer> due;
   {
     const std::lock_guard lock(mutex_);
@@ -124,17 +125,17 @@ void ControlLine::run_timers() {
 
 /// Between two looks the thread sleeps for one slice at most; what is longer is time that this
 /// process did not run (it was stopped, or the machine slept), in which nobody could be heard.
-void ControlLine::count_silence() {
+void ControlConnection::count_silence() {
   const auto now = Clock::now();
   unheard_ += std::min<std::chrono::nanoseconds>(now - looked_, slice());
   looked_ = now;
 }
 
-std::chrono::milliseconds ControlLine::slice() const {
+std::chrono::milliseconds ControlConnection::slice() const {
   return std::max(options_.silence / kSlices, std::chrono::milliseconds(1));
 }
 
-void ControlLine::receive_all() {
+void ControlConnection::receive_all() {
   for (;;) {
     std::optional<wire::Refused> refused;
     auto message = wire::receive(socket_, wire::Limits{}, refused);
@@ -153,13 +154,13 @@ void ControlLine::receive_all() {
   }
 }
 
-void ControlLine::pong(const wire::Ping& ping) {
+void ControlConnection::pong(const wire::Ping& ping) {
   wire::PongT answer;
   answer.sent_ns = ping.sent_ns();
   send_now(wire::pack(RequestId{}, answer));
 }
 
-bool ControlLine::broken_off() {
+bool ControlConnection::broken_off() {
   if (!monitor_) return false;
   zmq::message_t event;
   bool any = false;
@@ -167,7 +168,7 @@ bool ControlLine::broken_off() {
   return any;
 }
 
-void ControlLine::sleep() {
+void ControlConnection::sleep() {
   auto until = Clock::now() + std::chrono::hours(1);
   if (options_.silence.count() > 0) until = looked_ + slice();
   {
@@ -182,7 +183,7 @@ void ControlLine::sleep() {
   if (items[1].revents != 0) wake_.clear();
 }
 
-void ControlLine::lose(const std::string& why) {
+void ControlConnection::lose(const std::string& why) {
   lost_ = true;
   socket_.set(zmq::sockopt::linger, 0);  // there is nobody to send to
   options_.on_lost(why);

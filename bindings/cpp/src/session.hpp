@@ -1,4 +1,4 @@
-// One connection to a broker.
+// A host at a broker.
 #pragma once
 
 #include <atomic>
@@ -12,32 +12,34 @@
 #include <utility>
 #include <vector>
 
+#include "acknowledgements.hpp"
 #include "broker_endpoint.hpp"
-#include "control_line.hpp"
+#include "connection.hpp"
+#include "interruptible_wait.hpp"
 #include "kernel_handle.hpp"
-#include "oast/dial.hpp"
-#include "oast/shared_socket.hpp"
+#include "log_stream.hpp"
+#include "oast/log.hpp"
 #include "open_requests.hpp"
 #include "received_memory.hpp"
 #include "request.hpp"
 
 namespace oast::detail {
 
-/// Both sockets of a host, its open requests, and the two threads that keep them going: one owns
-/// control, one receives data while nobody else does.
+/// A host's identity at a broker, its open requests and the ids that they get. It owns the
+/// connection that they travel on.
 ///
 /// `close` ends the connection and every open request; the object itself lives as long as somebody
 /// holds one of its requests. Thread-safe.
-class Link : public std::enable_shared_from_this<Link> {
+class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
   /// Dials and starts the threads. Throws as wire::dial.
-  static std::shared_ptr<Link> open(BrokerEndpoint endpoint, const std::string& name,
-                                    std::chrono::milliseconds timeout);
-  ~Link();
-  Link(const Link&) = delete;
-  Link& operator=(const Link&) = delete;
+  static std::shared_ptr<Session> open(BrokerEndpoint endpoint, const std::string& name,
+                                       std::chrono::milliseconds timeout);
+  ~Session();
+  Session(const Session&) = delete;
+  Session& operator=(const Session&) = delete;
 
   /// Waits, 5 s at most, until the broker has received what was sent; says Goodbye, ends every open
   /// request with `disconnected`, ends an embedded broker and its kernels. Blocks. Called once, not
@@ -45,9 +47,9 @@ class Link : public std::enable_shared_from_this<Link> {
   void close();
 
   const BrokerEndpoint& endpoint() const { return endpoint_; }
-  PeerId self() const { return self_; }
+  PeerId self() const { return connection_.self(); }
   bool connected() const { return connected_; }
-  /// True on a thread that runs a callback or continuation of any link, which must not block.
+  /// True on a thread that runs a callback or continuation of any session, which must not block.
   static bool in_callback();
 
   /// Sends an Eval or Call. Does not block.
@@ -65,7 +67,7 @@ class Link : public std::enable_shared_from_this<Link> {
   template <class Object>
   std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelHandle> kernel = {}) {
     auto request = make_request(std::move(kernel));
-    if (register_request(request)) control_.send(wire::pack(request->id(), object));
+    if (register_request(request)) connection_.control().send(wire::pack(request->id(), object));
     return request;
   }
   /// The same, and blocks for the answer, which it throws if it is a failure.
@@ -89,7 +91,21 @@ class Link : public std::enable_shared_from_this<Link> {
   /// Output of `kernel` that belongs to no open request goes to it, until it dies.
   void adopt(const std::shared_ptr<KernelHandle>& kernel);
 
-  // For Request.
+  /// Asks for records of a kernel's log. Does not block.
+  std::shared_ptr<LogStream> read_log(KernelId kernel, const LogOptions& options);
+  /// Blocks; see LogReader::next_until.
+  std::optional<wire::Addressed> next(LogStream& stream, std::optional<Clock::time_point> deadline);
+  void close_log(LogStream& stream) noexcept;
+
+  // For OutputScope: an output came whose callback begins; nobody needs it any more.
+  void begin_output(const RecordKey& output, std::size_t bytes) {
+    acknowledgements_.begin(output, bytes);
+  }
+  void end_output(const RecordKey& output) {
+    acknowledge(output.kernel, acknowledgements_.end(output));
+  }
+
+  // For Request and LogReader.
   ReceivedMemory& memory() const { return *memory_; }
   bool wait(const Request& request, std::optional<Clock::time_point> deadline);
   void cancel(const Request& request);
@@ -97,50 +113,66 @@ class Link : public std::enable_shared_from_this<Link> {
   void end_haste() noexcept { --haste_; }
 
  private:
-  Link(BrokerEndpoint endpoint, wire::Connection connection);
+  Session(BrokerEndpoint endpoint, wire::Connection connection);
 
   std::shared_ptr<Request> make_request(std::shared_ptr<KernelHandle> kernel);
-  /// False when the link is closed; the request has ended then.
+  /// False when the session is closed; the request has ended then.
   bool register_request(const std::shared_ptr<Request>& request);
   template <class Build>
   std::shared_ptr<Request> send_data(std::shared_ptr<Request> request, const Build& build) {
     wire::Packet packet = build(request->id());
-    if (register_request(request)) data_.send(peer_of(request->kernel()->id()), std::move(packet));
+    if (register_request(request))
+      connection_.data().send(peer_of(request->kernel()->id()), std::move(packet));
     return request;
   }
 
-  void start();
   void deliver_all() noexcept;
+  template <class Ready>
+  bool wait_for(const Ready& ready, std::optional<Clock::time_point> deadline) {
+    return wait_interruptibly(deadline, [&](std::optional<Clock::time_point> until) {
+      bool there = connection_.data().wait(ready, until);
+      // A closed socket ends waits a moment before whoever ends the request is through.
+      while (!there && !(until && Clock::now() >= *until)) {
+        std::this_thread::yield();
+        there = ready();
+      }
+      if (haste_ > 0)
+        connection_.data().notify();  // others depend on what this thread received so far
+      return there;
+    });
+  }
+  void acknowledge(PeerId kernel, std::optional<std::uint64_t> number, RequestId reader = {});
   void on_data(wire::Addressed&& message) noexcept;
   void on_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
+  void deliver_output(PeerId kernel, RequestId id, wire::Packet&& packet) noexcept;
   void on_input_request(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   /// False when there is no callback.
   bool answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked);
   void on_control(wire::Addressed&& message);
+  void on_asked(const wire::Acknowledge& asked);
   void on_data_refused(const wire::Refused& refused) noexcept;
   /// Ends the request with the failure that says so.
   void refuse(const wire::Refused& refused);
   void on_lost(const std::string& why);
   void end_all(const std::string& why) noexcept;
+  void end_logs(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
   std::vector<std::shared_ptr<KernelHandle>> adopted(PeerId kernel);
 
   const BrokerEndpoint endpoint_;  // before the sockets, which live in its context
-  const PeerId self_;
   std::atomic<std::uint64_t> last_id_{0};
   std::atomic<bool> connected_{true};
-  std::atomic<bool> closing_{false};
   std::atomic<int> haste_{0};  // requests that somebody depends on without waiting for them
   OpenRequests requests_;
+  Acknowledgements acknowledgements_;
+  LogStreams logs_;
 
   std::mutex adopted_mutex_;
   std::unordered_map<PeerId, std::vector<std::weak_ptr<KernelHandle>>> adopted_;
 
-  ControlLine control_;
   const std::shared_ptr<ReceivedMemory> memory_;
-  wire::SharedSocket data_;
-  std::thread background_;
+  Connection connection_;
 };
 
 }  // namespace oast::detail
