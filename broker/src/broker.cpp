@@ -7,6 +7,7 @@
 
 #include "accept_filter.hpp"
 #include "block_signals.hpp"
+#include "data_dir.hpp"
 #include "descriptors.hpp"
 #include "event_loop.hpp"
 #include "id_source.hpp"
@@ -46,7 +47,7 @@ struct Broker::Impl {
         }) {
     if (ids.jumped())
       stderr_logger.logger()->warn("OB516 {} was unreadable: ids go on far beyond all earlier ones",
-                                   directory.id_file().string());
+                                   (data ? data.id_file() : directory.id_file()).string());
     if (!filters)
       stderr_logger.logger()->warn(
           "OB515 libzmq's accept could not be filtered: out of descriptors it would abort");
@@ -71,7 +72,8 @@ struct Broker::Impl {
   const std::string inproc;
   zmq::context_t context{1};
   RuntimeDir directory{options.directory, token};
-  IdSource ids{directory.id_file()};
+  DataDir data{options.data_dir};
+  IdSource ids{data ? data.id_file() : directory.id_file()};
   EventLoop loop;
   Router router;
   std::mutex stop_mutex;

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "config.hpp"
+#include "data_dir.hpp"
 #include "logger.hpp"
 #include "oast/broker/broker.hpp"
 #include "oast/error.hpp"
@@ -48,8 +49,12 @@ int main(int argc, char** argv) {
   std::string config;
   std::string directory;
   app.add_option("--config", config, "JSON file with settings and kernel specs");
-  app.add_option("--data-dir", directory,
+  std::string data;
+  app.add_option("--runtime-dir", directory,
                  "directory of its sockets and token; default $XDG_RUNTIME_DIR/oast/default");
+  app.add_option("--data-dir", data,
+                 "directory of the logs of its kernels; default $XDG_STATE_HOME/oast/NAME, NAME "
+                 "being that of the runtime directory");
   try {
     app.parse(argc, argv);
   } catch (const CLI::ParseError& error) {
@@ -62,6 +67,7 @@ int main(int argc, char** argv) {
     if (!config.empty()) broker::read_config(config, options);
     options.directory =
         directory.empty() ? broker::runtime_root() / "default" : std::filesystem::path(directory);
+    options.data_dir = data.empty() ? broker::default_data_dir(options.directory) : data;
     return serve(std::move(options));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "oast broker: %s\n", error.what());

@@ -31,7 +31,8 @@ class Daemon {
     const auto program =
         std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oast-broker";
     const std::string home = directory().string();
-    std::array<const char*, 4> argv{program.c_str(), "--data-dir", home.c_str(), nullptr};
+    std::array<const char*, 6> argv{program.c_str(), "--runtime-dir", home.c_str(),
+                                    "--data-dir",    home.c_str(),    nullptr};
     REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr,
                           const_cast<char**>(argv.data()), environ) == 0);  // NOLINT
     ::posix_spawn_file_actions_destroy(&actions);

@@ -133,7 +133,7 @@ def main():
     os.environ["PYTHONPATH"] = str(ROOT / "bindings/python")
     with tempfile.TemporaryDirectory(prefix="oast-soak.") as scratch:
         directory = os.path.join(scratch, "broker")
-        daemon = subprocess.Popen([programs / "oast-broker", "--data-dir", directory], stderr=subprocess.PIPE)
+        daemon = subprocess.Popen([programs / "oast-broker", "--runtime-dir", directory, "--data-dir", directory], stderr=subprocess.PIPE)
         daemon.stderr.readline()
         os.set_blocking(daemon.stderr.fileno(), False)
         idle = status(daemon.pid)

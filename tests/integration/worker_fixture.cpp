@@ -56,11 +56,12 @@ Daemon::Daemon(const std::string& config) : directory_(scratch_directory()) {
   posix_spawn_file_actions_init(&actions);
   posix_spawn_file_actions_adddup2(&actions, pipe[1], 2);
   const std::string path = program("oast-broker");
-  const std::string data_dir = directory_.string();
+  const std::string dir = directory_.string();
   const std::string config_file = (directory_ / "config.json").string();
   if (!config.empty()) std::ofstream(config_file) << config;
-  std::array<const char*, 6> argv = {path.c_str(),        "--data-dir",
-                                     data_dir.c_str(),    config.empty() ? nullptr : "--config",
+  std::array<const char*, 8> argv = {path.c_str(),        "--runtime-dir",
+                                     dir.c_str(),         "--data-dir",
+                                     dir.c_str(),         config.empty() ? nullptr : "--config",
                                      config_file.c_str(), nullptr};
   const int error = ::posix_spawn(&pid_, path.c_str(), &actions, nullptr,
                                   const_cast<char**>(argv.data()), environ);  // NOLINT

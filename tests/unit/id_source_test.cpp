@@ -30,7 +30,8 @@ class DaemonProcess {
     pid_ = ::fork();
     if (pid_ == 0) {
       ::dup2(out[1], STDERR_FILENO);
-      ::execl(OAST_BROKER, OAST_BROKER, "--data-dir", directory.c_str(), nullptr);
+      ::execl(OAST_BROKER, OAST_BROKER, "--runtime-dir", directory.c_str(), "--data-dir",
+              directory.c_str(), nullptr);
       ::_exit(127);
     }
     ::close(out[1]);

@@ -62,7 +62,8 @@ Daemon::Daemon(const fs::path& directory) : log_{-1, -1} {
     throw std::system_error(errno, std::generic_category(), "pipe2");
   process_ = std::make_unique<Child>([&] {
     ::dup2(log_[1], STDERR_FILENO);
-    ::execl(program.c_str(), program.c_str(), "--data-dir", directory.c_str(), nullptr);
+    ::execl(program.c_str(), program.c_str(), "--runtime-dir", directory.c_str(), "--data-dir",
+            directory.c_str(), nullptr);
   });
   ::close(log_[1]);
   if (!wait_until_ready(log_[0], std::chrono::seconds(30)))

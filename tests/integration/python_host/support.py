@@ -74,7 +74,8 @@ class Daemon:
         config = pathlib.Path(self._scratch.name, "oast.json")
         config.write_text(json.dumps({"specs": {"python": _PYTHON}}))
         self._process = subprocess.Popen(
-            [PROGRAMS / "oast-broker", "--config", config, "--data-dir", self.directory],
+            [PROGRAMS / "oast-broker", "--config", config, "--runtime-dir", self.directory,
+             "--data-dir", self.directory],
             stdout=subprocess.DEVNULL,
             stderr=subprocess.PIPE,
         )

@@ -51,7 +51,8 @@ class Daemon:
         config = scratch / "oast.json"
         config.write_text(json.dumps({"specs": specs}))
         self._process = subprocess.Popen(
-            [str(PROGRAMS / "oast-broker"), "--config", str(config), "--data-dir", self.directory],
+            [str(PROGRAMS / "oast-broker"), "--config", str(config), "--runtime-dir", self.directory,
+             "--data-dir", self.directory],
             stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
         assert self._process.stderr is not None
         self._process.stderr.readline()  # "... ready in ..."

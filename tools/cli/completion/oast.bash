@@ -32,7 +32,7 @@ _oast() {
     case $previous in
         -k | --spec) mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current"); return ;;
         --to) mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current"); return ;;
-        -b | --broker | --data-dir | --cwd)
+        -b | --broker | --runtime-dir | --data-dir | --cwd)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --config | --exename)
@@ -48,7 +48,7 @@ _oast() {
         run) options="--spec --to --broker --timeout --help" ;;
         repl) options="--spec --to --broker --help" ;;
         specs | ps | watch) options="--broker --json --help" ;;
-        broker) options="--config --data-dir --help" ;;
+        broker) options="--config --runtime-dir --data-dir --help" ;;
         start) options="--spec --name --detach --env --cwd --exename --exeflag --broker --help" ;;
         top) options="--broker --help" ;;
         interrupt) options="--request --host --timeout --kill --json --broker --help" ;;

@@ -51,7 +51,8 @@ complete -c oast -n '__oast_in eval run interrupt stop' -l timeout -x -d 'Second
 complete -c oast -n '__oast_in eval specs ps watch interrupt' -l json -d 'Print JSON'
 complete -c oast -n '__oast_in run' -F
 complete -c oast -n '__oast_in broker' -l config -r -F -d 'Its configuration'
-complete -c oast -n '__oast_in broker' -l data-dir -x -a '(__fish_complete_directories)' -d 'The directory it lives in'
+complete -c oast -n '__oast_in broker' -l runtime-dir -x -a '(__fish_complete_directories)' -d 'The directory of its sockets'
+complete -c oast -n '__oast_in broker' -l data-dir -x -a '(__fish_complete_directories)' -d 'The directory of its logs'
 complete -c oast -n '__oast_in start' -l name -x -d 'Its name'
 complete -c oast -n '__oast_in start' -l detach -d 'It goes on without this command'
 complete -c oast -n '__oast_in start' -l env -x -d 'A variable of its environment'

@@ -57,7 +57,8 @@ _oast() {
         repl) _arguments $help $kernel $broker ;;
         specs | ps | watch) _arguments $help $broker '--json[print JSON]' ;;
         broker) _arguments $help '--config[its configuration]:file:_files' \
-            '--data-dir[the directory it lives in]:directory:_files -/' ;;
+            '--runtime-dir[the directory of its sockets]:directory:_files -/' \
+            '--data-dir[the directory of its logs]:directory:_files -/' ;;
         start) _arguments $help $broker '(-k --spec)'{-k,--spec}'[the recipe]:spec:_oast_specs' \
             '--name[its name]:name:' '--detach[it goes on without this command]' \
             '*--env[a variable of its environment]:NAME=VALUE:' \

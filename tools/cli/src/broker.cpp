@@ -16,12 +16,13 @@ namespace {
 
 struct BrokerCommand {
   std::string config;
+  std::string runtime_dir;
   std::string data_dir;
 };
 
 constexpr const char* kExamples =
     "  oast broker                            at the default place, until Ctrl-C\n"
-    "  oast broker --data-dir ~/.oast/work    then: oast ps -b ~/.oast/work\n"
+    "  oast broker --runtime-dir ~/.oast/work then: oast ps -b ~/.oast/work\n"
     "  oast broker --config broker.json\n";
 
 // Beside this program, as it is built; in ../libexec/oast, as it is installed; or where the
@@ -48,6 +49,8 @@ int become_daemon(const BrokerCommand& command) {
   const std::string program = find_daemon().string();
   std::vector<std::string> words{program};
   if (!command.config.empty()) words.insert(words.end(), {"--config", command.config});
+  if (!command.runtime_dir.empty())
+    words.insert(words.end(), {"--runtime-dir", command.runtime_dir});
   if (!command.data_dir.empty()) words.insert(words.end(), {"--data-dir", command.data_dir});
   std::vector<char*> argv;
   argv.reserve(words.size() + 1);
@@ -66,7 +69,9 @@ void add_broker(CLI::App& app, Action& action) {
   sub.add_option("--config", command->config, "Its configuration")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);
-  not_empty(sub.add_option("--data-dir", command->data_dir, "The directory it lives in"))
+  not_empty(sub.add_option("--runtime-dir", command->runtime_dir, "The directory of its sockets"))
+      ->type_name("DIR");
+  not_empty(sub.add_option("--data-dir", command->data_dir, "The directory of its kernels' logs"))
       ->type_name("DIR");
   sub.callback([command, &action] { action = [command] { return become_daemon(*command); }; });
 }

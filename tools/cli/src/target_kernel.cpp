@@ -46,7 +46,7 @@ Broker connect_broker(const std::string& directory_or_name) {
   if (auto broker = connect(directory_or_name)) return *broker;
   const std::string where = place(directory_or_name).string();
   throw NoBroker("no broker in " + where + ": start one with `oast broker" +
-                 (directory_or_name.empty() ? "`" : " --data-dir " + where + "`"));
+                 (directory_or_name.empty() ? "`" : " --runtime-dir " + where + "`"));
 }
 
 Broker default_broker() {
