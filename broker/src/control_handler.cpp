@@ -4,6 +4,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <memory>
 #include <system_error>
 #include <utility>
 
@@ -163,9 +164,9 @@ void ControlHandler::serve(Peer& host, const RequestKey& asker, const wire::Mess
 }
 
 void ControlHandler::start(const RequestKey& asker, const wire::Start& body) {
-  wire::StartT request;
-  body.UnPackTo(&request);
-  supervisor_.start(asker, KernelId{ids_.next()}, request);
+  auto request = std::make_shared<wire::StartT>();
+  body.UnPackTo(request.get());
+  supervisor_.start(asker, std::move(request));
 }
 
 void ControlHandler::interrupt(const RequestKey& asker, const wire::Interrupt& body) {

@@ -66,7 +66,6 @@ void Heartbeats::pong(Peer& peer, const wire::Pong& pong) {
   if (const auto* usage = pong.usage()) {
     kernel->current = {PeerId{usage->host()}, RequestId{usage->request()}};
     kernel->current_ms = usage->request_ms();
-    kernel->queued_inside = usage->queued();
     kernel->rss_bytes = usage->rss_bytes();
     kernel->cpu_seconds = usage->cpu_seconds();
   }

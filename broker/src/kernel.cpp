@@ -91,6 +91,8 @@ wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   info.heartbeat_ms = kernel.round_trip_ms;
   info.age_ms = milliseconds(now - kernel.born);
   if (kernel.records) describe_records(info, *kernel.records, now);
+  info.restarts = kernel.restarts;
+  info.successor = kernel.successor.value;
   if (!kernel.alive()) info.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
   return info;
 }

@@ -47,6 +47,7 @@ struct Kernel {
   std::string spec;
   PeerId owner;  ///< none: detached
   bool detached = false;
+  std::shared_ptr<const wire::StartT> request;  ///< by which it was started
   std::string token;
   std::string host_token;  ///< with which its process may be a host, too
 
@@ -73,11 +74,15 @@ struct Kernel {
   /// Why the broker ends it, if it does: the cause and a sentence.
   std::optional<std::pair<DeathCause, std::string>> intent;
   std::optional<Death> death;
+  int asked_signal = 0;  ///< the last that somebody had it sent
+
+  std::uint32_t restarts = 0;                  ///< kernels that came before, by its policy
+  std::vector<Clock::TimePoint> restarted_at;  ///< those of the period, its own included
+  KernelId successor;                          ///< started in its place
 
   // From heartbeats.
   RequestKey current;
   std::uint64_t current_ms = 0;
-  std::uint32_t queued_inside = 0;
   std::uint64_t rss_bytes = 0;
   double cpu_seconds = 0;
   double round_trip_ms = -1;

@@ -8,6 +8,7 @@
 #include "attempt.hpp"
 #include "death.hpp"
 #include "descriptors.hpp"
+#include "restart_policy.hpp"
 #include "secrets.hpp"
 #include "start_request.hpp"
 
@@ -24,10 +25,11 @@ constexpr Supervisor::Deadlines kOwnerLeft{std::chrono::milliseconds(2000),
 
 }  // namespace
 
-Supervisor::Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels,
+Supervisor::Supervisor(EventLoop& loop, const Options& options, IdSource& ids, KernelTable& kernels,
                        PeerSender& sender, Events& events, LastData& last_data, Logger log)
     : loop_(loop),
       options_(options),
+      ids_(ids),
       kernels_(kernels),
       sender_(sender),
       events_(events),
@@ -49,8 +51,18 @@ std::string Supervisor::details(const Kernel& kernel) const {
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
 
-void Supervisor::start(const RequestKey& asker, KernelId id, const wire::StartT& request) {
+void Supervisor::start(const RequestKey& asker, std::shared_ptr<const wire::StartT> request) {
   if (all_stopped_) throw Error(FailureKind::disconnected, "the broker is ending");
+  check(*request);
+  if (!request->name.empty() && kernels_.by_name(request->name) != nullptr)
+    throw Error(FailureKind::invalid, "a kernel named '" + request->name + "' runs already");
+  auto kernel = make(std::move(request), asker.host);
+  kernel->starter = asker;
+  begin(std::move(kernel));
+}
+
+std::unique_ptr<Kernel> Supervisor::make(std::shared_ptr<const wire::StartT> request,
+                                         PeerId owner) {
   // Reading specs takes descriptors, too.
   int promised = 0;
   kernels_.each([&](const Kernel& other) {
@@ -60,23 +72,25 @@ void Supervisor::start(const RequestKey& asker, KernelId id, const wire::StartT&
   });
   require_descriptors(kLeftByStarts + promised + kPerStart + kPerRegistration,
                       "start another kernel");
-  check(request);
-  if (!request.name.empty() && kernels_.by_name(request.name) != nullptr)
-    throw Error(FailureKind::invalid, "a kernel named '" + request.name + "' runs already");
-
-  auto kernel = std::make_unique<Kernel>(id, options_);
-  kernel->name =
-      request.name.empty() ? request.spec + "-" + std::to_string(id.value) : request.name;
-  kernel->spec = request.spec;
-  kernel->detached = request.detached;
-  if (!request.detached) kernel->owner = asker.host;
+  auto kernel = std::make_unique<Kernel>(KernelId{ids_.next()}, options_);
+  kernel->name = request->name.empty() ? request->spec + "-" + std::to_string(kernel->id.value)
+                                       : request->name;
+  kernel->spec = request->spec;
+  kernel->detached = request->detached;
+  if (!request->detached) kernel->owner = owner;
+  kernel->request = std::move(request);
   kernel->token = make_token();
   kernel->host_token = make_token();
   kernel->born = loop_.now();
-  kernel->starter = asker;
-  Kernel& added = kernels_.add(std::move(kernel));
-  start_within(added, request.timeout_ms == 0 ? options_.start_timeout
-                                              : std::chrono::milliseconds(request.timeout_ms));
+  return kernel;
+}
+
+void Supervisor::begin(std::unique_ptr<Kernel> made) {
+  Kernel& kernel = kernels_.add(std::move(made));
+  const wire::StartT& request = *kernel.request;
+  start_within(kernel, request.timeout_ms == 0 ? options_.start_timeout
+                                               : std::chrono::milliseconds(request.timeout_ms));
+  const KernelId id = kernel.id;
   try {
     read_spec(id, request);
   } catch (...) {
@@ -111,10 +125,11 @@ void Supervisor::spec_read(KernelId id, const SpecReader::Recipe& recipe, bool t
   launch(id, recipe.plan);
 }
 
-/// It never was more than a name.
+/// It never was more than a name, unless another was there before it.
 void Supervisor::spec_failed(KernelId id, const Failure& why) {
-  const Kernel* kernel = kernels_.find(id);
+  Kernel* kernel = kernels_.find(id);
   if (kernel == nullptr || kernel->death) return;
+  if (kernel->restarts > 0) return fail_launch(*kernel, why);
   if (kernel->starter) sender_.control(kernel->starter->host, kernel->starter->id, why);
   kernels_.remove(id);
 }
@@ -255,6 +270,7 @@ void Supervisor::signal(Kernel& kernel, int signal) {
   if (!kernel.process)
     throw Error(FailureKind::overloaded, "the kernel is just being started: signal it again");
   kernel.process->signal_kernel(signal);
+  kernel.asked_signal = signal;
 }
 
 void Supervisor::answer_when_dead(Kernel& kernel, const RequestKey& asker) {
@@ -311,7 +327,9 @@ void Supervisor::die(Kernel& kernel) {
   kernel.process.reset();
   kernel.token.clear();
   kernel.host_token.clear();
+  const bool again = wants_restart(kernel);
   kernel.state.apply(KernelEvent::process_ended);
+  if (again && !all_stopped_) attempt(log_, [&] { restart(kernel); });
   attempt(log_, [&] {
     log_->log(kernel.intent ? spdlog::level::info : spdlog::level::warn, "OB106 {}",
               died(kernel).message);
@@ -321,6 +339,29 @@ void Supervisor::die(Kernel& kernel) {
   attempt(log_, [&] { events_.changed(kernel); });
   attempt(log_, [&] { forget_later(kernel.id); });
   if (all_stopped_ && kernels_.living() == 0) attempt(log_, all_stopped_);
+}
+
+/// It has everything of the dead one but its id. Why there is none, its death says.
+void Supervisor::restart(Kernel& dead) {
+  std::string& explanation = dead.death->explanation;
+  if (!count_restart(dead, loop_.now())) {
+    explanation += "; it is not started again, which was done " +
+                   std::to_string(dead.restarted_at.size()) + " times within " +
+                   std::to_string(dead.request->restart_period_ms) + " ms";
+    return;
+  }
+  try {
+    auto kernel = make(dead.request, dead.owner);
+    const KernelId id = kernel->id;
+    kernel->name = dead.name;
+    kernel->restarts = dead.restarts + 1;
+    kernel->restarted_at = dead.restarted_at;
+    begin(std::move(kernel));
+    dead.successor = id;
+    log_->info("OB109 kernel {} ({}) is started again as {}", dead.id.value, dead.name, id.value);
+  } catch (const std::exception& error) {
+    explanation += std::string("; it could not be started again: ") + error.what();
+  }
 }
 
 void Supervisor::forget_later(KernelId id) {

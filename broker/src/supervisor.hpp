@@ -3,9 +3,11 @@
 
 #include <functional>
 #include <map>
+#include <memory>
 #include <string>
 
 #include "events.hpp"
+#include "id_source.hpp"
 #include "kernel.hpp"
 #include "last_data.hpp"
 #include "logger.hpp"
@@ -16,8 +18,8 @@ namespace oast::broker {
 
 class Supervisor {
  public:
-  Supervisor(EventLoop& loop, const Options& options, KernelTable& kernels, PeerSender& sender,
-             Events& events, LastData& last_data, Logger log);
+  Supervisor(EventLoop& loop, const Options& options, IdSource& ids, KernelTable& kernels,
+             PeerSender& sender, Events& events, LastData& last_data, Logger log);
 
   /// Where kernels are to dial.
   struct Home {
@@ -30,7 +32,7 @@ class Supervisor {
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
 
   /// Answers `asker` when the kernel has registered, or why it did not.
-  void start(const RequestKey& asker, KernelId id, const wire::StartT& request);
+  void start(const RequestKey& asker, std::shared_ptr<const wire::StartT> request);
   /// Ends the kernel that this Start is about to make; false when it has registered or died.
   bool take_back(const RequestKey& starter);
   /// The kernel is on control; its state stays `starting` until it joined data.
@@ -56,6 +58,8 @@ class Supervisor {
   void list_specs(const RequestKey& asker);
 
  private:
+  std::unique_ptr<Kernel> make(std::shared_ptr<const wire::StartT> request, PeerId owner);
+  void begin(std::unique_ptr<Kernel> made);
   void read_spec(KernelId id, const wire::StartT& request);
   void spec_read(KernelId id, const SpecReader::Recipe& recipe, bool timed);
   void spec_failed(KernelId id, const Failure& why);
@@ -70,11 +74,13 @@ class Supervisor {
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);
   void die(Kernel& kernel);
+  void restart(Kernel& dead);
   void announce_death(Kernel& kernel);
   void forget_later(KernelId id);
 
   EventLoop& loop_;
   const Options& options_;
+  IdSource& ids_;
   KernelTable& kernels_;
   PeerSender& sender_;
   Events& events_;

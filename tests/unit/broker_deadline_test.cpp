@@ -1,5 +1,7 @@
 // Requests with a deadline, and interrupts of requests by their ids: a real Lua kernel, and a clock
 // that stands still until the test moves it.
+#include <signal.h>
+
 #include <memory>
 #include <string>
 
@@ -180,6 +182,13 @@ TEST_CASE("What a kernel answers to the Break at a deadline: a Result counts, a 
   CHECK(why.message ==
         "the request did not end within 1 s; when it was interrupted it failed: its own");
   CHECK(why.traceback == own.traceback);
+
+  // It would not end when asked, and no deadline passes while the clock stands.
+  wire::SignalT kill;
+  kill.kernel = kernel.connection->self.value;
+  kill.signal = SIGKILL;
+  send(host.control, PeerId{}, 9, kill);
+  CHECK(next_answer(host.control).packet.root().body_as_Stopped() != nullptr);
 }
 
 TEST_CASE("P10: a deadline ends with its request and hits no later one, not even of the same id") {

@@ -21,8 +21,7 @@ inline wire::HelloT hello(const std::string& token) {
 /// A kernel in the test's hands: its process only passes the launch details on.
 class RawKernel {
  public:
-  RawKernel(BrokerFixture& f, wire::Connection& owner) {
-    wire::StartT start;
+  RawKernel(BrokerFixture& f, wire::Connection& owner, wire::StartT start = {}) {
     start.spec = kSpec;
     start.cwd = f.scratch.path();
     send(owner.control, PeerId{}, 1, start);
