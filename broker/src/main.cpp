@@ -67,7 +67,8 @@ int main(int argc, char** argv) {
     if (!config.empty()) broker::read_config(config, options);
     options.directory =
         directory.empty() ? broker::runtime_root() / "default" : std::filesystem::path(directory);
-    options.data_dir = data.empty() ? broker::default_data_dir(options.directory) : data;
+    options.data_dir =
+        data.empty() ? broker::default_data_dir(options.directory) : std::filesystem::path(data);
     return serve(std::move(options));
   } catch (const std::exception& error) {
     std::fprintf(stderr, "oast broker: %s\n", error.what());

@@ -27,6 +27,9 @@ void add_watch(CLI::App& app, Action& action);
 void add_interrupt(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);
 void add_kill(CLI::App& app, Action& action);
+void add_logs(CLI::App& app, Action& action);
+void add_wait(CLI::App& app, Action& action);
+void add_attach(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 
 /// Says what options take, and leaves what they exclude to the message that says so.

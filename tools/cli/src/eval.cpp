@@ -6,6 +6,7 @@
 #include "exit_on_signal.hpp"
 #include "explain.hpp"
 #include "json_text.hpp"
+#include "log_follower.hpp"
 #include "value_text.hpp"
 
 namespace oast::cli {
@@ -15,6 +16,7 @@ struct EvalCommand {
   KernelChoice kernel;
   std::optional<double> timeout;
   bool json = false;
+  bool no_wait = false;
   std::string code;
 };
 
@@ -25,6 +27,7 @@ constexpr const char* kExamples =
     "  oast eval 'print(\"a\" .. \"b\")'                  prints ab, without quotes\n"
     "  oast eval --timeout 1 'while true do end'      exits 5\n"
     "  oast eval --to work 'x = (x or 0) + 1 return x'\n"
+    "  oast eval --to work --no-wait 'long()'         prints HOST:N, for `oast wait work HOST:N`\n"
     "  oast eval --json 'error(\"boom\")'               one JSON object\n"
     "  oast eval -- '-1 * 2'                          code that begins with a dash\n"
     "\n"
@@ -108,6 +111,30 @@ int evaluate(const EvalCommand& command) {
   return exit_code(outcome);
 }
 
+/// Leaves the request to the kernel and its log.
+int send_only(const EvalCommand& command) {
+  SignalReader signals;
+  const ExitOnSignal impatient(signals);
+  std::optional<TargetKernel> target(command.kernel);
+  EvalOptions options{.source_name = "eval"};
+  options.keep = true;
+  if (command.timeout) options.timeout = to_milliseconds(*command.timeout);
+  const Future<Value> future = target->worker().submit(
+      {.text = command.code, .reply = Evaluator::Request::Reply::shown}, std::move(options));
+  const RequestKey key = future.key();
+  target.reset();  // returns when the broker has the request, and has refused it if it did
+  if (future.ready()) try {
+      static_cast<void>(future.get());
+    } catch (const Error& error) {
+      if (error.kind() != FailureKind::disconnected) {
+        explain(error.failure());
+        return exit_code(error.kind());
+      }
+    }
+  out().print(request_label(key) + "\n");
+  return kDone;
+}
+
 // What fails before there is an outcome, as JSON.
 int evaluate_json(const EvalCommand& command) {
   const auto print = [](const Failure& failure) {
@@ -136,13 +163,20 @@ void add_eval(CLI::App& app, Action& action) {
   add_kernel_options(sub, command->kernel);
   add_seconds_option(sub, "--timeout", command->timeout,
                      "Interrupt the code after S seconds and exit 5");
-  sub.add_flag("--json", command->json, "Print one JSON object, whatever happens");
+  auto* json = sub.add_flag("--json", command->json, "Print one JSON object, whatever happens");
+  sub.add_flag("--no-wait", command->no_wait, "Print the request's label and leave it running")
+      ->excludes(json);
   sub.add_option("CODE", command->code, "What to evaluate")->required()->type_name("");
   sub.callback([command, &action] {
     if (command->code.find_first_not_of(" \t\r\n") == std::string::npos) {
       throw CLI::ValidationError("CODE", "is empty; an expression such as '1 + 1' would be right");
     }
-    action = [command] { return command->json ? evaluate_json(*command) : evaluate(*command); };
+    if (command->no_wait && command->kernel.to.empty())
+      throw CLI::ValidationError("--no-wait", "wants --to: a kernel of its own would end with it");
+    action = [command] {
+      if (command->no_wait) return send_only(*command);
+      return command->json ? evaluate_json(*command) : evaluate(*command);
+    };
   });
 }
 

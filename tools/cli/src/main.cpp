@@ -51,6 +51,9 @@ void add_commands(CLI::App& app, Action& action) {
   add_ps(app, action);
   add_top(app, action);
   add_watch(app, action);
+  add_logs(app, action);
+  add_wait(app, action);
+  add_attach(app, action);
   add_interrupt(app, action);
   add_stop(app, action);
   add_kill(app, action);

@@ -1,0 +1,53 @@
+// The log of a kernel on our standard streams.
+#pragma once
+
+#include <optional>
+#include <string>
+
+#include "oast/broker.hpp"
+#include "oast/log.hpp"
+#include "signal_reader.hpp"
+#include "wake_event.hpp"
+
+namespace oast::cli {
+
+/// "3:12": request 12 of host 3, as `oast eval --no-wait` prints it.
+std::string request_label(const RequestKey& key);
+/// Throws UsageError when the text is no such label.
+RequestKey read_request_label(const std::string& text);
+
+/// Prints records as they come: output as it was written, displays and values as text, and on
+/// standard error what else there is to say.
+class LogFollower {
+ public:
+  struct Options {
+    bool json = false;     ///< one JSON object a record
+    bool values = false;   ///< the values of replies, too
+    std::string language;  ///< in which they are shown
+  };
+
+  explicit LogFollower(Options options) : options_(std::move(options)) {}
+
+  /// How following ended.
+  struct End {
+    std::optional<int> signal;           ///< which asked for it
+    bool reader_gone = false;            ///< nobody reads our output
+    std::optional<FailureKind> failure;  ///< of the last reply
+    bool replied = false;                ///< there was a reply
+  };
+  /// Prints until the log ends, a signal asks to end, or `stop` is set. Blocks. Throws what
+  /// LogReader::next and Writer::write throw.
+  End follow(LogReader& reader, SignalReader& signals, const WakeEvent* stop = nullptr);
+
+ private:
+  void print(const LogRecord& record);
+  void print_json(const LogRecord& record);
+
+  const Options options_;
+  End end_;
+};
+
+/// The exit code of a command that followed a log.
+int exit_code(const LogFollower::End& end);
+
+}  // namespace oast::cli
