@@ -186,8 +186,13 @@ class Kernel:
 
     def output(self, tag: int, stream: int, data: bytes) -> None:
         function = self._library.oast_kernel_output
-        for start in range(0, len(data), _PIECE):
-            piece = data if len(data) <= _PIECE else data[start:start + _PIECE]
+        size = len(data)
+        if size <= _PIECE:
+            if function(self._handle, tag, stream, data, size):  # not OK
+                self._produce(function, tag, stream, data, size)
+            return
+        for start in range(0, size, _PIECE):
+            piece = data[start:start + _PIECE]
             self._produce(function, tag, stream, piece, len(piece))
 
     def flush(self) -> None:
