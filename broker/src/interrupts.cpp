@@ -8,6 +8,12 @@ namespace oast::broker {
 using Outcome = wire::InterruptOutcome;
 using Stage = RequestQueue::Stage;
 
+namespace {
+
+constexpr std::chrono::milliseconds kAskAgain{5};
+
+}  // namespace
+
 void Interrupts::ask(const RequestKey& asker, Kernel& kernel, const wire::InterruptT& request) {
   if (!kernel.alive()) return sender_.answer(asker, died(kernel));
   const PeerId host = request.host != 0 ? PeerId{request.host} : asker.host;
@@ -53,7 +59,23 @@ void Interrupts::reply(Kernel& kernel, RequestId break_id, const wire::BreakRepl
     pending.target = kernel.queue.by_sequence(reply.sequence);
     if (!pending.target) pending.ended = last_interrupted_[kernel.id.value] >= reply.sequence;
   }
+  const auto* open = pending.target ? kernel.queue.find(*pending.target) : nullptr;
+  if (reply.state == wire::BreakState::finished && open != nullptr &&
+      open->stage == Stage::direct) {
+    pending.said.reset();
+    pending.ask_again = loop_.after(kAskAgain, [this, break_id] { ask_again(break_id.value); });
+    return;
+  }
   settle(found);
+}
+
+void Interrupts::ask_again(std::uint64_t id) {
+  const auto found = pending_.find(id);
+  if (found == pending_.end() || !found->second.target) return;
+  wire::BreakT message;
+  message.host = found->second.target->host.value;
+  message.request = found->second.target->id.value;
+  sender_.control(peer_of(found->second.kernel), RequestId{id}, message);
 }
 
 void Interrupts::ended(Kernel& kernel, RequestKey key, const RequestQueue::Open& open,

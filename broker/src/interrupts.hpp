@@ -45,9 +45,12 @@ class Interrupts {
     std::optional<wire::BreakState> said;  ///< by the kernel
     std::optional<bool> ended;             ///< the target has; true: with Failure `interrupted`
     EventLoop::Handle deadline;
+    EventLoop::Handle ask_again;
   };
   using Iterator = std::map<std::uint64_t, Pending>::iterator;
 
+  /// A direct request and the Break for it are under way to the kernel on two sockets.
+  void ask_again(std::uint64_t id);
   void answer(const RequestKey& asker, wire::InterruptOutcome outcome, RequestKey key);
   /// Answers if the kernel's word and the target's end are both there, which come on two sockets.
   Iterator settle(Iterator it);

@@ -1,7 +1,5 @@
 // Requests with a deadline, and interrupts of requests by their ids: a real Lua kernel, and a clock
 // that stands still until the test moves it.
-#include <signal.h>
-
 #include <memory>
 #include <string>
 
@@ -16,10 +14,12 @@ namespace {
 
 constexpr const char* kLoop = "print('begun') while true do end";
 
-/// A broker, one host and its kernel, which has `window` requests at most.
+/// A broker, one host and its kernel, which has `window` requests at most. Without `time`, time
+/// goes on by itself.
 struct Fixture {
-  explicit Fixture(std::size_t window = 256)
-      : clock(std::make_shared<ManualClock>()),
+  explicit Fixture(std::size_t window = 256,
+                   std::shared_ptr<ManualClock> time = std::make_shared<ManualClock>())
+      : clock(std::move(time)),
         f({}, clock, [&](broker::Options& options) { options.dispatch_window = window; }),
         host(f.host()) {
     wire::StartT start;
@@ -141,18 +141,16 @@ TEST_CASE("A request whose deadline passes in the kernel's queue leaves alone wh
 }
 
 TEST_CASE("What a kernel answers to the Break at a deadline: a Result counts, a Failure does not") {
-  auto clock = std::make_shared<ManualClock>();
-  BrokerFixture f({RawKernel::spec()}, clock);
+  BrokerFixture f({RawKernel::spec()});
   auto host = f.host();
   RawKernel kernel(f, host);
   zmq::socket_t& control = kernel.connection->control;
   zmq::socket_t& data = kernel.connection->data;
   const auto run_to_deadline = [&](std::uint64_t id, std::uint64_t sequence) {
     wire::EvalT eval;
-    eval.timeout_ms = 1000;
+    eval.timeout_ms = 50;
     send(host.data, kernel.connection->self, id, eval);
     CHECK(next(data).packet.root().id() == id);
-    clock->advance(1000ms);
     const auto asked = next_answer(control);
     const auto* order = asked.packet.root().body_as_Break();
     REQUIRE(order != nullptr);
@@ -180,15 +178,10 @@ TEST_CASE("What a kernel answers to the Break at a deadline: a Result counts, a 
   const Failure why = wire::read(*got.packet.root().body_as_Failure());
   CHECK(why.kind == oast::FailureKind::timeout);
   CHECK(why.message ==
-        "the request did not end within 1 s; when it was interrupted it failed: its own");
+        "the request did not end within 50 ms; when it was interrupted it failed: its own");
   CHECK(why.traceback == own.traceback);
 
-  // It would not end when asked, and no deadline passes while the clock stands.
-  wire::SignalT kill;
-  kill.kernel = kernel.connection->self.value;
-  kill.signal = SIGKILL;
-  send(host.control, PeerId{}, 9, kill);
-  CHECK(next_answer(host.control).packet.root().body_as_Stopped() != nullptr);
+  kernel.connection.reset();  // it would not end when asked
 }
 
 TEST_CASE("P10: a deadline ends with its request and hits no later one, not even of the same id") {
@@ -237,21 +230,26 @@ TEST_CASE("P10: an interrupt by id ends a request in any state, and says what it
   CHECK(f.interrupt(5) == wire::InterruptOutcome::interrupted);
   CHECK(f.await_failure(5).kind == oast::FailureKind::interrupted);
   CHECK(f.interrupt(5) == wire::InterruptOutcome::already_finished);
+}
 
+TEST_CASE("P10: an interrupt right behind a take ends it, and loses nothing") {
+  Fixture f(256, nullptr);
   wire::EvalT make;
   make.code = "c = oast.channel(1) return c";
   make.reply = wire::Reply::channel;
   send(f.host.data, f.kernel, 7, make);
   wire::ChannelTakeT take;
   take.channel = static_cast<std::uint64_t>(f.await_integer(7));
-  send(f.host.data, f.kernel, 8, take);
-  f.await_received();
-  CHECK(f.interrupt(8) == wire::InterruptOutcome::cancelled);
-  CHECK(f.await_failure(8).kind == oast::FailureKind::interrupted);
-  CHECK(f.interrupt(8) == wire::InterruptOutcome::already_finished);
-  // What the take did not get is there for the next.
-  f.eval(9, "c:put(9) return ran and 1 or 0");
-  CHECK(f.await_integer(9) == 0);
+  for (int i = 0; i < 100; ++i) {  // on another socket than the take, which it may overtake
+    send(f.host.data, f.kernel, 8, take);
+    f.await_received();
+    CHECK(f.interrupt(8) == wire::InterruptOutcome::cancelled);
+    CHECK(f.await_failure(8).kind == oast::FailureKind::interrupted);
+    CHECK(f.interrupt(8) == wire::InterruptOutcome::already_finished);
+  }
+  // What the takes did not get is there for the next.
+  f.eval(9, "c:put(9)");
+  f.await_end(9);
   send(f.host.data, f.kernel, 10, take);
   CHECK(f.await_integer(10) == 9);
 }
