@@ -161,6 +161,13 @@ KernelInfo read(const wire::KernelInfo& info) {
   result.cpu_seconds = info.cpu_seconds();
   result.heartbeat_ms = info.heartbeat_ms();
   result.age_ms = info.age_ms();
+  result.held_by = PeerId{info.held_by()};
+  result.held_ms = info.held_ms();
+  result.unacknowledged_bytes = info.unacknowledged_bytes();
+  result.log_first = info.log_first();
+  result.log_last = info.log_last();
+  result.log_bytes = info.log_bytes();
+  result.log_problem = wire::text(info.log_problem());
   if (info.death() != nullptr) result.death = wire::read(info.death());
   return result;
 }

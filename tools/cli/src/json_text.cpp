@@ -137,6 +137,13 @@ Json to_json(const KernelInfo& info) {
       {"heartbeat_ms",
        info.heartbeat_ms < 0 ? Json(nullptr) : Json(to_thousandths(info.heartbeat_ms))},
       {"age_s", static_cast<double>(info.age_ms) / 1000.0},
+      {"held_by", id_json(info.held_by)},
+      {"held_s", static_cast<double>(info.held_ms) / 1000.0},
+      {"unacknowledged_bytes", info.unacknowledged_bytes},
+      {"log_first", info.log_first},
+      {"log_last", info.log_last},
+      {"log_bytes", info.log_bytes},
+      {"log_problem", info.log_problem.empty() ? Json(nullptr) : Json(info.log_problem)},
   };
   if (info.death) json["death"] = to_json(*info.death);
   return json;

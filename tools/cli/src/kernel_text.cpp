@@ -9,6 +9,10 @@ namespace oast::cli {
 
 std::string state_text(const KernelInfo& kernel) {
   std::string text(to_string(kernel.state));
+  if (!kernel.death && kernel.held_by)
+    text += " (held by " + std::to_string(kernel.held_by.value) + " for " +
+            duration_text(static_cast<double>(kernel.held_ms) / 1000) + ")";
+  if (!kernel.death && !kernel.log_problem.empty()) text += " (log not written)";
   if (!kernel.death) return text;
   const Death& death = *kernel.death;
   if (death.cause == DeathCause::exited && death.exit_code >= 0) {

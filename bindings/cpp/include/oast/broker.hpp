@@ -44,6 +44,13 @@ struct KernelInfo {
   double cpu_seconds = 0;    ///< user and system time
   double heartbeat_ms = -1;  ///< round trip of the last heartbeat; -1: none yet
   std::uint64_t age_ms = 0;
+  PeerId held_by;             ///< the host whose reading holds its output back; none: nobody's does
+  std::uint64_t held_ms = 0;  ///< for how long
+  std::uint64_t unacknowledged_bytes = 0;  ///< that it sent, and its hosts have not done with
+  std::uint64_t log_first = 0;             ///< the oldest record of its log; 0: there is none
+  std::uint64_t log_last = 0;
+  std::uint64_t log_bytes = 0;
+  std::string log_problem;     ///< why the log is not written to its disk; empty: it can be
   std::optional<Death> death;  ///< when the state is dead
 };
 
