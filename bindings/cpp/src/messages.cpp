@@ -83,6 +83,9 @@ wire::StartT start_request(std::string_view spec, const StartOptions& options) {
   asked.timeout_ms = wire_ms(options.timeout);
   asked.exename = options.exename;
   asked.exeflags = options.exeflags;
+  asked.restart = static_cast<wire::RestartPolicy>(options.restart);
+  asked.restart_intensity = options.restart_intensity;
+  asked.restart_period_ms = wire_ms(options.restart_period);
   return asked;
 }
 
@@ -147,6 +150,8 @@ KernelInfo read(const wire::KernelInfo& info) {
   result.heartbeat_ms = info.heartbeat_ms();
   result.age_ms = info.age_ms();
   if (info.death() != nullptr) result.death = wire::read(info.death());
+  result.restarts = info.restarts();
+  result.successor = KernelId{info.successor()};
   return result;
 }
 

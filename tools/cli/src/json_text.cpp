@@ -138,6 +138,8 @@ Json to_json(const KernelInfo& info) {
        info.heartbeat_ms < 0 ? Json(nullptr) : Json(to_thousandths(info.heartbeat_ms))},
       {"age_s", static_cast<double>(info.age_ms) / 1000.0},
   };
+  json["restarts"] = info.restarts;
+  if (info.successor) json["successor"] = info.successor.value;
   if (info.death) json["death"] = to_json(*info.death);
   return json;
 }

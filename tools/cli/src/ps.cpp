@@ -21,8 +21,9 @@ constexpr const char* kExamples =
     "--json prints an array of {\"id\", \"name\", \"spec\", \"state\", \"pid\", \"owner\": null if "
     "detached,\n"
     "\"detached\", \"request\": null if idle, \"queued\", \"rss_bytes\", \"cpu_seconds\",\n"
-    "\"heartbeat_ms\": null if none came yet, \"age_s\"}, and \"death\" when it is dead: "
-    "{\"cause\",\n"
+    "\"heartbeat_ms\": null if none came yet, \"age_s\", \"restarts\"}, \"successor\" when another "
+    "was\n"
+    "started in its place, and \"death\" when it is dead: {\"cause\",\n"
     "\"exit_code\", \"signal\", \"signal_name\", \"explanation\", \"stderr_tail\"}. The state is "
     "one of\n"
     "starting, idle, busy, unresponsive, stopping and dead.\n";

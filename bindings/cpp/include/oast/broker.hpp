@@ -43,6 +43,8 @@ struct KernelInfo {
   double heartbeat_ms = -1;  ///< round trip of the last heartbeat; -1: none yet
   std::uint64_t age_ms = 0;
   std::optional<Death> death;  ///< when the state is dead
+  std::uint32_t restarts = 0;  ///< kernels that came before it: StartOptions::restart
+  KernelId successor;          ///< started in its place; none: it was not
 };
 
 /// Throws TerminatedWorkerException when it is dead.
