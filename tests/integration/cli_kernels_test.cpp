@@ -112,6 +112,24 @@ TEST_CASE("start without --detach says when its kernel dies") {
   CHECK(contains(ended.err, "SIGKILL"));
 }
 
+TEST_CASE("start --restart on-failure: the name lives on when its kernel dies") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  Oast held(nest, {"start", "--name", "held", "--restart", "on-failure"});
+  held.wait_for_error("started kernel");
+  CHECK(run(nest, {"eval", "--to", "held", "os.exit(3)"}).code == 3);
+  held.wait_for_error("died and was started again as kernel");
+  CHECK(run(nest, {"eval", "--to", "held", "6 * 7"}).out == "42\n");
+  Json living;
+  for (const Json& kernel : list(nest))
+    if (kernel.at("state") != "dead") living = kernel;
+  CHECK(living.at("restarts") == 1);
+  held.signal(SIGINT);
+  CHECK(held.end().code == 130);
+  CHECK(nest.kernels().empty());
+  CHECK(run(nest, {"start", "--restart", "sometimes"}).code == 2);
+}
+
 TEST_CASE("interrupt ends the eval of another command, which exits 130") {
   const Nest nest;
   const RunningBroker broker(nest);

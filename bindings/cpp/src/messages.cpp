@@ -93,6 +93,9 @@ wire::StartT start_request(std::string_view spec, const StartOptions& options) {
   asked.timeout_ms = wire_ms(options.timeout);
   asked.exename = options.exename;
   asked.exeflags = options.exeflags;
+  asked.restart = static_cast<wire::RestartPolicy>(options.restart);
+  asked.restart_intensity = options.restart_intensity;
+  asked.restart_period_ms = wire_ms(options.restart_period);
   return asked;
 }
 
@@ -169,6 +172,8 @@ KernelInfo read(const wire::KernelInfo& info) {
   result.log_bytes = info.log_bytes();
   result.log_problem = wire::text(info.log_problem());
   if (info.death() != nullptr) result.death = wire::read(info.death());
+  result.restarts = info.restarts();
+  result.successor = KernelId{info.successor()};
   return result;
 }
 

@@ -41,6 +41,8 @@ _oast() {
         -s | --signal)
             mapfile -t COMPREPLY < <(compgen -W "KILL TERM INT HUP STOP CONT USR1 USR2" -- "$current")
             return ;;
+        --restart)
+            mapfile -t COMPREPLY < <(compgen -W "never on-failure always" -- "$current"); return ;;
         --timeout | --request | --host | --name | --env | --exeflag) return ;;
     esac
     case $command in
@@ -49,7 +51,7 @@ _oast() {
         repl) options="--spec --to --broker --help" ;;
         specs | ps | watch) options="--broker --json --help" ;;
         broker) options="--config --runtime-dir --data-dir --help" ;;
-        start) options="--spec --name --detach --env --cwd --exename --exeflag --broker --help" ;;
+        start) options="--spec --name --detach --restart --env --cwd --exename --exeflag --broker --help" ;;
         top) options="--broker --help" ;;
         interrupt) options="--request --host --timeout --kill --json --broker --help" ;;
         stop) options="--timeout --broker --help" ;;

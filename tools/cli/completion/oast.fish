@@ -55,6 +55,7 @@ complete -c oast -n '__oast_in broker' -l runtime-dir -x -a '(__fish_complete_di
 complete -c oast -n '__oast_in broker' -l data-dir -x -a '(__fish_complete_directories)' -d 'The directory of its logs'
 complete -c oast -n '__oast_in start' -l name -x -d 'Its name'
 complete -c oast -n '__oast_in start' -l detach -d 'It goes on without this command'
+complete -c oast -n '__oast_in start' -l restart -x -a 'never on-failure always' -d 'When it dies'
 complete -c oast -n '__oast_in start' -l env -x -d 'A variable of its environment'
 complete -c oast -n '__oast_in start' -l cwd -x -a '(__fish_complete_directories)' -d 'The directory it works in'
 complete -c oast -n '__oast_in start' -l exename -r -F -d 'The program, for specs that take one'

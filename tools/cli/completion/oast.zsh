@@ -61,6 +61,7 @@ _oast() {
             '--data-dir[the directory of its logs]:directory:_files -/' ;;
         start) _arguments $help $broker '(-k --spec)'{-k,--spec}'[the recipe]:spec:_oast_specs' \
             '--name[its name]:name:' '--detach[it goes on without this command]' \
+            '--restart[when it dies]:policy:(never on-failure always)' \
             '*--env[a variable of its environment]:NAME=VALUE:' \
             '--cwd[the directory it works in]:directory:_files -/' \
             '--exename[the program, for specs that take one]:program:_command_names -e' \

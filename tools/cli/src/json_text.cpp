@@ -145,6 +145,8 @@ Json to_json(const KernelInfo& info) {
       {"log_bytes", info.log_bytes},
       {"log_problem", info.log_problem.empty() ? Json(nullptr) : Json(info.log_problem)},
   };
+  json["restarts"] = info.restarts;
+  if (info.successor) json["successor"] = info.successor.value;
   if (info.death) json["death"] = to_json(*info.death);
   return json;
 }

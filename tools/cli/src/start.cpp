@@ -3,6 +3,8 @@
 
 #include <array>
 #include <filesystem>
+#include <map>
+#include <string>
 
 #include "command.hpp"
 #include "console.hpp"
@@ -23,18 +25,28 @@ constexpr const char* kExamples =
     "  oast start --detach --name work              stays until `oast stop work`\n"
     "  kernel=$(oast start --detach) && oast eval --to \"$kernel\" 'x = 1'\n"
     "  oast start --env LANG=C --env TMPDIR=/tmp    nothing else is inherited\n"
+    "  oast start --restart on-failure              started again when it dies, 3 times in 5 s\n"
     "  oast start                                   ends with this command: Ctrl-C\n"
     "\n"
     "The kernel's name is printed to stdout, a sentence about it to stderr. Without --detach the\n"
     "kernel belongs to this command, which then stays in the foreground until Ctrl-C or until the\n"
-    "kernel dies (exit 3). It works in the current directory unless --cwd says otherwise.\n";
+    "kernel dies for good (exit 3). It works in the current directory unless --cwd says "
+    "otherwise.\n";
+
+// The kernel, or the last of those that were started in its place.
+KernelInfo latest(const Broker& broker, KernelId id) {
+  KernelInfo info = broker.find(id);
+  while (info.successor) info = broker.find(info.successor);
+  return info;
+}
 
 // Waits for Ctrl-C, or for the end of the kernel.
 int stay(Worker& worker, SignalReader& signals) {
   WakeEvent changed;
-  const Subscription news = worker.broker().watch([&](const KernelEvent& event) {
-    if (event.info.id == worker.id() && event.info.state == KernelState::dead) changed.set();
-  });
+  const Subscription news =
+      worker.broker().watch([&changed, name = worker.name()](const KernelEvent& event) {
+        if (event.info.name == name && event.info.state == KernelState::dead) changed.set();
+      });
   // It may have died before we watched; and a broker that is gone sends no news.
   constexpr int kLookMs = 1000;
   std::array<pollfd, 2> fds{{{signals.fd(), POLLIN, 0}, {changed.fd(), POLLIN, 0}}};
@@ -48,10 +60,15 @@ int stay(Worker& worker, SignalReader& signals) {
     }
     if (worker.isrunning()) continue;
     if (!worker.broker().connected()) throw NoBroker("the broker is gone, and the kernel with it");
-    const auto death = worker.death();
-    complain("the kernel " + worker.name() +
-             " died: " + (death ? death_text(*death) : std::string("nobody knows how")));
-    return kKernelDied;
+    const KernelInfo now = latest(worker.broker(), worker.id());
+    if (now.state == KernelState::dead) {
+      complain("the kernel " + now.name +
+               " died: " + (now.death ? death_text(*now.death) : std::string("nobody knows how")));
+      return kKernelDied;
+    }
+    say("kernel " + std::to_string(worker.id().value) + ", " + now.name +
+        ", died and was started again as kernel " + std::to_string(now.id.value) + "\n");
+    worker = worker.broker().attach(now.id);
   }
 }
 
@@ -94,6 +111,13 @@ void add_start(CLI::App& app, Action& action) {
   not_empty(sub.add_option("--name", command->options.name, "Its name; made up if not given"))
       ->type_name("N");
   sub.add_flag("--detach", command->options.detach, "It goes on without this command");
+  sub.add_option("--restart", command->options.restart, "Whether it is started again when it dies")
+      ->type_name("POLICY")
+      ->transform(CLI::CheckedTransformer(
+          std::map<std::string, RestartPolicy>{{"never", RestartPolicy::never},
+                                               {"on-failure", RestartPolicy::on_failure},
+                                               {"always", RestartPolicy::always}}))
+      ->option_text("never|on-failure|always");
   sub.add_option_function<std::vector<std::string>>(
          "--env",
          [command](const std::vector<std::string>& texts) {

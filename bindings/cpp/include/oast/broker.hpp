@@ -52,6 +52,8 @@ struct KernelInfo {
   std::uint64_t log_bytes = 0;
   std::string log_problem;     ///< why the log is not written to its disk; empty: it can be
   std::optional<Death> death;  ///< when the state is dead
+  std::uint32_t restarts = 0;  ///< kernels that came before it: StartOptions::restart
+  KernelId successor;          ///< started in its place; none: it was not
 };
 
 /// Throws TerminatedWorkerException when it is dead.

@@ -15,6 +15,14 @@
 
 namespace oast {
 
+/// What becomes of a kernel that died by itself: not of one that somebody stopped or killed, or
+/// whose owner has left.
+enum class RestartPolicy : unsigned char {
+  never,
+  on_failure,  ///< started again unless it exited with code 0
+  always,
+};
+
 /// How a kernel is started.
 struct StartOptions {
   std::string name = {};                        ///< unique among living kernels; empty: made up
@@ -27,7 +35,12 @@ struct StartOptions {
   /// The kernel goes on without us. For daemons: an embedded broker takes its kernels along.
   bool detach = false;
   std::chrono::milliseconds timeout{0};  ///< to register; 0: the broker's default
-  std::optional<Broker> broker = {};     ///< empty: Broker::process_default()
+  /// The new kernel has all of the old one but its id, and the old one's Workers have terminated.
+  /// Broker::attach by name gives one of the new, which ends with this process or by a stop.
+  RestartPolicy restart = RestartPolicy::never;
+  unsigned restart_intensity = 3;                  ///< at most so many restarts
+  std::chrono::milliseconds restart_period{5000};  ///< within this time; then it stays dead
+  std::optional<Broker> broker = {};               ///< empty: Broker::process_default()
   /// For output and input requests of all that this Worker asks, unless EvalOptions has its own.
   OutputCallback on_output = {};
   InputCallback on_input = {};
