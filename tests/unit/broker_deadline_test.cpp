@@ -164,16 +164,16 @@ TEST_CASE("What a kernel answers to the Break at a deadline: a Result counts, a 
   run_to_deadline(5, 1);
   wire::ResultT result;
   result.value = std::make_unique<wire::ValueT>();
-  send(data, host.self, 5, result);
+  kernel.say(host.self, 5, result);
   CHECK(next(host.data).packet.root().body_as_Result() != nullptr);
 
   run_to_deadline(6, 2);
   const Failure own{oast::FailureKind::remote_exception, "its own", "Error", {"line 1"}, {}};
-  auto packet = wire::pack(RequestId{6}, own, 77);
+  auto packet = wire::pack(RequestId{6}, own, 2);
   REQUIRE(wire::send(data, host.self, packet));
   const auto got = next(host.data);
   CHECK(got.packet.root().id() == 6);
-  CHECK(got.packet.root().number() == 77);
+  CHECK(got.packet.root().number() == 2);
   REQUIRE(got.packet.root().body_as_Failure() != nullptr);
   const Failure why = wire::read(*got.packet.root().body_as_Failure());
   CHECK(why.kind == oast::FailureKind::timeout);
