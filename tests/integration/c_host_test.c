@@ -535,7 +535,7 @@ int main(void) {
   frontends_are_helped(w);
   a_blocked_thread_can_be_interrupted(w);
   OK(oast_remote_eval_wait(w, "print('of the worker')"));
-  CHECK(strcmp(t.out, "of the worker\n") == 0);
+  CHECK(strcmp(t.out, "logged\nof the worker\n") == 0);
   OK(oast_stop(w, NULL));
   CHECK(t.released == 0);
   oast_worker_free(w);

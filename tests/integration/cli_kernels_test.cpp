@@ -67,11 +67,30 @@ TEST_CASE("ps --json has the documented fields") {
   const RunningBroker broker(nest);
   start(nest, "work");
   const Json kernel = row(nest, "work");
-  for (const char* field : {"id", "name", "spec", "state", "pid", "owner", "detached", "request",
-                            "queued", "rss_bytes", "cpu_seconds", "heartbeat_ms", "age_s"}) {
+  for (const char* field : {"id",
+                            "name",
+                            "spec",
+                            "state",
+                            "pid",
+                            "owner",
+                            "detached",
+                            "request",
+                            "queued",
+                            "rss_bytes",
+                            "cpu_seconds",
+                            "heartbeat_ms",
+                            "age_s",
+                            "restarts",
+                            "held_by",
+                            "held_s",
+                            "unacknowledged_bytes",
+                            "log_first",
+                            "log_last",
+                            "log_bytes",
+                            "log_problem"}) {
     CHECK_MESSAGE(kernel.contains(field), field);
   }
-  CHECK(kernel.size() == 13);
+  CHECK(kernel.size() == 21);
   CHECK(kernel.at("spec") == "lua");
   CHECK(kernel.at("state") == "idle");
   CHECK(kernel.at("detached") == true);

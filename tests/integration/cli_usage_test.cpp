@@ -11,8 +11,9 @@ using namespace oast::test;
 
 namespace {
 
-const Words kCommands{"eval", "run",   "repl",      "specs", "broker", "start",     "ps",
-                      "top",  "watch", "interrupt", "stop",  "kill",   "completion"};
+const Words kCommands{"eval",       "run",  "repl",  "specs",     "broker", "start",
+                      "ps",         "top",  "watch", "interrupt", "stop",   "kill",
+                      "completion", "logs", "wait",  "attach"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;

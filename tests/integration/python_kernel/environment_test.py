@@ -49,7 +49,7 @@ class Starting(KernelTest):
         slow = {"ast", "asyncio", "collections", "contextlib", "enum", "functools", "getpass",
                 "inspect", "json", "linecache", "logging", "pickle", "re", "signal", "traceback",
                 "typing"}
-        bare = subprocess.run([sys.executable, "-c", "import sys; print(*sys.modules)"],
+        bare = subprocess.run([sys.executable, "-c", "import sys, threading; print(*sys.modules)"],
                               stdout=subprocess.PIPE, check=True, universal_newlines=True)
         ours = set(self.eval("import sys; list(sys.modules)")) - set(bare.stdout.split())
         self.assertIn("oast_kernel.engine", ours)

@@ -26,7 +26,7 @@ _oast() {
     COMPREPLY=()
     if ((COMP_CWORD == 1)); then
         mapfile -t COMPREPLY < <(compgen -W "eval run repl specs broker start ps top watch \
-            interrupt stop kill completion --help --version" -- "$current")
+            logs wait attach interrupt stop kill completion --help --version" -- "$current")
         return
     fi
     case $previous in
@@ -46,7 +46,10 @@ _oast() {
         --timeout | --request | --host | --name | --env | --exeflag) return ;;
     esac
     case $command in
-        eval) options="--spec --to --broker --timeout --json --help" ;;
+        eval) options="--spec --to --broker --timeout --json --no-wait --help" ;;
+        logs) options="--from --request --follow --json --broker --help" ;;
+        wait) options="--json --broker --help" ;;
+        attach) options="--from --broker --help" ;;
         run) options="--spec --to --broker --timeout --help" ;;
         repl) options="--spec --to --broker --help" ;;
         specs | ps | watch) options="--broker --json --help" ;;
@@ -64,7 +67,7 @@ _oast() {
         return
     fi
     case $command in
-        interrupt | stop | kill)
+        interrupt | stop | kill | logs | wait | attach)
             mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current") ;;
         run)
             compopt -o filenames

@@ -19,7 +19,7 @@ function __oast_specs
     oast specs 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-set -l commands eval run repl specs broker start ps top watch interrupt stop kill completion
+set -l commands eval run repl specs broker start ps top watch logs wait attach interrupt stop kill completion
 set -l no_command "not __fish_seen_subcommand_from $commands"
 
 complete -c oast -f
@@ -34,6 +34,9 @@ complete -c oast -n "$no_command" -a start -d 'Start a kernel in a running broke
 complete -c oast -n "$no_command" -a ps -d 'List the kernels of a broker'
 complete -c oast -n "$no_command" -a top -d 'Watch the kernels of a broker live'
 complete -c oast -n "$no_command" -a watch -d 'Print every heartbeat and change of state'
+complete -c oast -n "$no_command" -a logs -d 'Print what a kernel has said'
+complete -c oast -n "$no_command" -a wait -d 'Wait for a request that was sent with --no-wait'
+complete -c oast -n "$no_command" -a attach -d 'Follow a kernel and send it code'
 complete -c oast -n "$no_command" -a interrupt -d 'Interrupt what kernels run'
 complete -c oast -n "$no_command" -a stop -d 'Stop kernels'
 complete -c oast -n "$no_command" -a kill -d 'Send a signal to kernels'
@@ -43,12 +46,15 @@ function __oast_in
     __fish_seen_subcommand_from $argv
 end
 
-complete -c oast -n '__oast_in eval run repl specs start ps top watch interrupt stop kill' \
+complete -c oast -n '__oast_in eval run repl specs start ps top watch logs wait attach interrupt stop kill' \
     -s b -l broker -x -a '(__fish_complete_directories)' -d 'The broker'
 complete -c oast -n '__oast_in eval run repl start' -s k -l spec -x -a '(__oast_specs)' -d 'The recipe'
 complete -c oast -n '__oast_in eval run repl' -l to -x -a '(__oast_kernels)' -d 'Use this running kernel'
 complete -c oast -n '__oast_in eval run interrupt stop' -l timeout -x -d 'Seconds to wait'
-complete -c oast -n '__oast_in eval specs ps watch interrupt' -l json -d 'Print JSON'
+complete -c oast -n '__oast_in eval specs ps watch logs wait interrupt' -l json -d 'Print JSON'
+complete -c oast -n '__oast_in eval' -l no-wait -d 'Print its label and leave it running'
+complete -c oast -n '__oast_in logs attach' -l from -x -d 'Begin with this record'
+complete -c oast -n '__oast_in logs' -l follow -d 'Go on with what it says'
 complete -c oast -n '__oast_in run' -F
 complete -c oast -n '__oast_in broker' -l config -r -F -d 'Its configuration'
 complete -c oast -n '__oast_in broker' -l runtime-dir -x -a '(__fish_complete_directories)' -d 'The directory of its sockets'
@@ -60,8 +66,8 @@ complete -c oast -n '__oast_in start' -l env -x -d 'A variable of its environmen
 complete -c oast -n '__oast_in start' -l cwd -x -a '(__fish_complete_directories)' -d 'The directory it works in'
 complete -c oast -n '__oast_in start' -l exename -r -F -d 'The program, for specs that take one'
 complete -c oast -n '__oast_in start' -l exeflag -x -d 'A flag for it'
-complete -c oast -n '__oast_in interrupt stop kill' -a '(__oast_kernels)' -d 'Kernel'
-complete -c oast -n '__oast_in interrupt' -l request -x -d 'Only this request'
+complete -c oast -n '__oast_in interrupt stop kill logs wait attach' -a '(__oast_kernels)' -d 'Kernel'
+complete -c oast -n '__oast_in interrupt logs' -l request -x -d 'Only this request'
 complete -c oast -n '__oast_in interrupt' -l host -x -d 'The host whose request it is'
 complete -c oast -n '__oast_in interrupt' -l kill -d 'Kill if it still runs then'
 complete -c oast -n '__oast_in kill' -s s -l signal -x -a 'KILL TERM INT HUP STOP CONT USR1 USR2' -d 'The signal'

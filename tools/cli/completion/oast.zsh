@@ -32,6 +32,9 @@ _oast_commands() {
         'ps:list the kernels of a broker'
         'top:watch the kernels of a broker live'
         'watch:print every heartbeat and change of state'
+        'logs:print what a kernel has said'
+        'wait:wait for a request that was sent with --no-wait'
+        'attach:follow a kernel and send it code'
         'interrupt:interrupt what kernels run'
         'stop:stop kernels'
         'kill:send a signal to kernels'
@@ -52,7 +55,14 @@ _oast() {
     [[ $state == rest ]] || return
     curcontext=${curcontext%:*:*}:oast-$words[1]:
     case $words[1] in
-        eval) _arguments $help $kernel $broker $timeout '--json[print one JSON object]' '1:code:' ;;
+        eval) _arguments $help $kernel $broker $timeout '--json[print one JSON object]' \
+            '--no-wait[print its label and leave it running]' '1:code:' ;;
+        logs) _arguments $help $broker '--from[begin with this record]:number:' \
+            '--request[only this request]:request:' '--follow[go on]' '--json[print JSON]' \
+            '1:kernel:_oast_kernels' ;;
+        wait) _arguments $help $broker '--json[print JSON]' '1:kernel:_oast_kernels' '2:request:' ;;
+        attach) _arguments $help $broker '--from[begin with this record]:number:' \
+            '1:kernel:_oast_kernels' ;;
         run) _arguments $help $kernel $broker $timeout '1:file:_files' '*:argument:_files' ;;
         repl) _arguments $help $kernel $broker ;;
         specs | ps | watch) _arguments $help $broker '--json[print JSON]' ;;

@@ -45,13 +45,14 @@ int stay(Worker& worker, SignalReader& signals) {
   WakeEvent changed;
   const Subscription news =
       worker.broker().watch([&changed, name = worker.name()](const KernelEvent& event) {
-        if (event.info.name == name && event.info.state == KernelState::dead) changed.set();
+        if (event.info.name == name && event.change == KernelEvent::Change::state) changed.set();
       });
   // It may have died before we watched; and a broker that is gone sends no news.
   constexpr int kLookMs = 1000;
   std::array<pollfd, 2> fds{{{signals.fd(), POLLIN, 0}, {changed.fd(), POLLIN, 0}}};
   for (;;) {
     poll(fds.data(), fds.size(), kLookMs);
+    changed.clear();
     const auto signal = signals.take();
     if (signal && asks_to_end(*signal)) {
       using std::chrono_literals::operator""s;
@@ -61,6 +62,7 @@ int stay(Worker& worker, SignalReader& signals) {
     if (worker.isrunning()) continue;
     if (!worker.broker().connected()) throw NoBroker("the broker is gone, and the kernel with it");
     const KernelInfo now = latest(worker.broker(), worker.id());
+    if (now.state == KernelState::starting) continue;
     if (now.state == KernelState::dead) {
       complain("the kernel " + now.name +
                " died: " + (now.death ? death_text(*now.death) : std::string("nobody knows how")));
