@@ -169,12 +169,18 @@ TEST_CASE("P2: a death is told after the kernel's last message, also one that ta
   }
   kernel.connection.reset();
   ::kill(kernel.pid, SIGKILL);
+  const auto next_record = [&] {
+    auto got = next(host.data);
+    // So much is unacknowledged that the host is asked.
+    while (got.packet.root().body_as_Acknowledge() != nullptr) got = next(host.data);
+    return got;
+  };
   for (std::uint64_t i = 1; i <= 2; ++i) {
-    const auto answer = next(host.data);
+    const auto answer = next_record();
     CHECK(answer.packet.root().id() == i);
     CHECK(answer.packet.root().body_as_Result() != nullptr);
   }
-  CHECK(kind_of(next(host.data)) == oast::FailureKind::kernel_died);
+  CHECK(kind_of(next_record()) == oast::FailureKind::kernel_died);
 }
 
 TEST_CASE("P1: what a host that leaves has sent is passed on, also what takes long") {
