@@ -156,7 +156,8 @@ void Delivery::account(KernelRecords& records) {
     return !sent.second.empty() && sent.second.front() == next;
   });
   if (holder == records.unacknowledged.end()) return;
-  if (waiting < window) {
+  // With less room than one step its producers wait already, or are about to.
+  if (waiting < window - window / kSteps) {
     records.held_by.reset();
   } else if (records.held_by != holder->first) {
     if (!records.held_by) records.held_since = loop_.now();

@@ -33,8 +33,8 @@ class RequestDeadlines {
   static void explain(const RequestQueue::Open& open, wire::Packet& packet);
 
  private:
-  void expired(KernelId kernel, RequestKey key);
-  void still_runs(KernelId kernel, RequestKey key);
+  void expired(KernelId id, RequestKey key);
+  void still_runs(KernelId id, RequestKey key);
 
   EventLoop& loop_;
   KernelTable& kernels_;

@@ -10,8 +10,8 @@
 #include "history_file.hpp"
 #include "json_text.hpp"
 #include "table.hpp"
-#include "top_frame.hpp"
 #include "terminal_text.hpp"
+#include "top_frame.hpp"
 #include "value_text.hpp"
 
 using namespace oast;

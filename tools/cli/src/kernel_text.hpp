@@ -7,7 +7,8 @@
 
 namespace oast::cli {
 
-/// "busy", "busy (held by 3 for 2.0 s)", or for a dead one "dead (SIGKILL)", "dead (exit 3)", "dead (stopped)".
+/// "busy", "busy (held by 3 for 2.0 s)", or for a dead one "dead (SIGKILL)", "dead (exit 3)",
+/// "dead (stopped)".
 std::string state_text(const KernelInfo& kernel);
 /// The request that runs and since when: "12 for 3.2 s", or "-".
 std::string request_text(const KernelInfo& kernel);

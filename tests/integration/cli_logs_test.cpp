@@ -1,0 +1,148 @@
+// What a kernel has said, told again: oast logs, wait, attach and eval --no-wait.
+#include <signal.h>
+
+#include "cli_fixture.hpp"
+
+using namespace oast::test;
+
+namespace {
+
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+void start(const Nest& nest, const std::string& name) {
+  REQUIRE(run(nest, {"start", "--detach", "--name", name}).code == 0);
+}
+
+Json row(const Nest& nest, const std::string& name) {
+  for (const Json& kernel : Json::parse(run(nest, {"ps", "--json"}).out))
+    if (kernel.at("name") == name) return kernel;
+  FAIL("there is no kernel " << name);
+  return nullptr;
+}
+
+/// Sends it and leaves: its label.
+std::string sent(const Nest& nest, const std::string& kernel, const std::string& code) {
+  const auto ended = run(nest, {"eval", "--to", kernel, "--no-wait", code});
+  REQUIRE(ended.code == 0);
+  REQUIRE(ended.out.size() > 3);
+  return ended.out.substr(0, ended.out.size() - 1);
+}
+
+std::string lines(int first, int last) {
+  std::string text;
+  for (int i = first; i <= last; ++i) text += std::to_string(i) + "\n";
+  return text;
+}
+
+}  // namespace
+
+TEST_CASE("a request that nobody waits for is waited for later, and ends as eval would") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  const auto value = sent(nest, "work", "print('row') return {6 * 7, 'x'}");
+  const auto error = sent(nest, "work", "print('before') error('boom')");
+  for (int again = 0; again < 2; ++again) {
+    const auto waited = run(nest, {"wait", "work", value});
+    CHECK(waited.code == 0);
+    CHECK(waited.out == "row\n{42, \"x\"}\n");
+    const auto failed = run(nest, {"wait", "work", error});
+    CHECK(failed.code == 1);
+    CHECK(failed.out == "before\n");
+    CHECK(contains(failed.err, "boom"));
+  }
+  const auto died = sent(nest, "work", "print('last') os.exit(3)");
+  const auto id = std::to_string(row(nest, "work").at("id").get<int>());
+  const auto waited = run(nest, {"wait", id, died});
+  CHECK(waited.code == 3);
+  CHECK(waited.out == "last\n");
+  CHECK(contains(run(nest, {"logs", id}).err, "exited with code 3"));
+}
+
+TEST_CASE("a log has every byte that was written, also when the terminal is gone") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  {
+    Oast eval(nest, {"eval", "--to", "work", "for i = 1, 50000 do print(i) end io.write('\\xff')"});
+    eval.wait_for("\n100\n");
+    eval.signal(SIGKILL);
+    CHECK(eval.end().code == 128 + SIGKILL);
+  }
+  std::string log;
+  eventually(
+      [&] {
+        log = run(nest, {"logs", "work"}).out;
+        return log.ends_with('\xff');
+      },
+      "the end of the log");
+  CHECK(log == lines(1, 50000) + '\xff');
+  const auto last = row(nest, "work").at("log_last").get<std::uint64_t>();
+  CHECK(run(nest, {"logs", "work", "--from", std::to_string(last + 1)}).out.empty());
+}
+
+TEST_CASE("P4: a reader that is stopped holds its kernel back, nobody else, and misses nothing") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  start(nest, "other");
+  Oast eval(nest, {"eval", "--to", "work", "for i = 1, 1e6 do print(i) end"});
+  eval.wait_for("\n10\n");
+  eval.signal(SIGSTOP);
+  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  CHECK(row(nest, "work").at("unacknowledged_bytes").get<std::uint64_t>() < 5U << 20);
+  CHECK(contains(run(nest, {"ps"}).out, "held by"));
+  CHECK(run(nest, {"eval", "--to", "other", "1 + 1"}).out == "2\n");
+  eval.signal(SIGCONT);
+  const auto ended = eval.end();
+  CHECK(ended.code == 0);
+  CHECK(ended.out == lines(1, 1'000'000));
+  CHECK(row(nest, "work").at("held_by").is_null());
+}
+
+TEST_CASE("P10: an interrupt ends a print that waits for a reader") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  Oast eval(nest, {"eval", "--to", "work", "while true do print('x') end"});
+  eval.wait_for("x\n");
+  eval.signal(SIGSTOP);
+  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  CHECK(run(nest, {"interrupt", "work"}).out == "interrupted\n");
+  eval.signal(SIGCONT);
+  CHECK(eval.end().code == 130);
+}
+
+TEST_CASE("logs --follow and attach show what a kernel says from now on") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  CHECK(run(nest, {"eval", "--to", "work", "print('early')"}).code == 0);
+  Oast logs(nest, {"logs", "work", "--follow"});
+  logs.wait_for("early\n");
+  Oast attached(nest, {"attach", "work"});
+  attached.send("print('typed') return 5\n");
+  CHECK(attached.wait_for("5\n") == "typed\n");
+  logs.wait_for("typed\n");
+  CHECK(run(nest, {"eval", "--to", "work", "print('later')"}).code == 0);
+  attached.wait_for("later\n");
+  logs.wait_for("later\n");
+  CHECK(attached.end().code == 0);
+  logs.signal(SIGINT);
+  CHECK(logs.end().code == 130);
+  CHECK(row(nest, "work").at("state") == "idle");
+}
+
+TEST_CASE("nonsense about logs is refused with what would be right") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  CHECK(contains(run(nest, {"logs", "nobody"}).err, "there is work"));
+  CHECK(contains(run(nest, {"logs", "99"}).err, "no log of a kernel 99"));
+  CHECK(contains(run(nest, {"wait", "work", "x"}).err, "HOST:NUMBER"));
+  CHECK(contains(run(nest, {"wait", "work", "9:9"}).err, "no reply of a request 9:9"));
+  CHECK(contains(run(nest, {"eval", "--no-wait", "1"}).err, "--to"));
+  CHECK(run(nest, {"logs", "work", "--from", "0"}).code == 2);
+}
