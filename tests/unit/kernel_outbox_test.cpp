@@ -131,7 +131,7 @@ TEST_CASE("P4: output that nobody acknowledges stops at the window and one recor
        {"flood " + size, "system head -c " + size + " /dev/zero | tr '\\0' x"}) {
     CAPTURE(code);
     KernelDriver hub(kToy, held_back());
-    const auto before = hub.ping().usage->rss_bytes;
+    [[maybe_unused]] const auto before = hub.ping().usage->rss_bytes;
     const auto id = hub.eval(code);
     CHECK(hub.stands_still(id));
     CHECK(within_window(hub));

@@ -13,7 +13,7 @@ constexpr std::chrono::seconds kAnswer{1};
 
 }  // namespace
 
-bool await_take(const std::shared_ptr<ChannelHome>& endpoint, ChannelId channel,
+bool await_take(const std::shared_ptr<ChannelHome>& home, ChannelId channel,
                 const std::shared_ptr<Pending>& take,
                 std::optional<std::chrono::nanoseconds> time) {
   try {
@@ -21,23 +21,23 @@ bool await_take(const std::shared_ptr<ChannelHome>& endpoint, ChannelId channel,
     take->cancel();
     if (take->wait(Clock::now() + kAnswer)) return true;
   } catch (const Error&) {  // the interrupt check's
-    abandon_take(endpoint, channel, take);
+    abandon_take(home, channel, take);
     throw;
   }
-  abandon_take(endpoint, channel, take);
+  abandon_take(home, channel, take);
   return false;
 }
 
-void abandon_take(const std::shared_ptr<ChannelHome>& endpoint, ChannelId channel,
+void abandon_take(const std::shared_ptr<ChannelHome>& home, ChannelId channel,
                   const std::shared_ptr<Pending>& take) {
   take->cancel();
   // Who ends the request holds it meanwhile.
-  take->then([endpoint, channel, weak = std::weak_ptr(take)] {
+  take->then([home, channel, weak = std::weak_ptr(take)] {
     const auto ended = weak.lock();
     if (!ended) return;
     try {
       static_cast<void>(
-          endpoint->channel(ChannelHome::Operation::put_back, channel, ended->value()));
+          home->channel(ChannelHome::Operation::put_back, channel, ended->value()));
     } catch (const std::exception&) {
       // It got nothing, or its worker has gone.
     }
