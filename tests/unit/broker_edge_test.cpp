@@ -404,6 +404,7 @@ TEST_CASE("P5: a message for which the memory lacks costs its sender, never the 
   zmq::message_t kept;  // else the memory of what was sent is there again
   kept.copy(packet.message);
   greedy.name = {};
+  check_served(bystander);  // the broker's threads are there, with their memory
   // The message comes through; a copy of the name does not fit any more.
   const AddressSpace tight(std::size_t{80} << 20);
   REQUIRE(wire::send(control, PeerId{}, packet));
