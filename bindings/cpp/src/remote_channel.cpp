@@ -36,8 +36,7 @@ void abandon_take(const std::shared_ptr<ChannelHome>& home, ChannelId channel,
     const auto ended = weak.lock();
     if (!ended) return;
     try {
-      static_cast<void>(
-          home->channel(ChannelHome::Operation::put_back, channel, ended->value()));
+      static_cast<void>(home->channel(ChannelHome::Operation::put_back, channel, ended->value()));
     } catch (const std::exception&) {
       // It got nothing, or its worker has gone.
     }
