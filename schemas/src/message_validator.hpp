@@ -106,7 +106,9 @@ class MessageValidator {
 
   bool content(const Failure& t) { return fields(t.message(), t.type(), t.traceback(), t.death()); }
   bool content(const Death& t) { return fields(t.signal_name(), t.explanation(), t.stderr_tail()); }
-  bool content(const Hello& t) { return fields(t.token(), t.features(), t.name()); }
+  bool content(const Hello& t) {
+    return fields(t.token(), t.features(), t.name(), t.session(), t.session_secret());
+  }
   bool content(const Welcome& t) { return fields(t.features(), t.ticket()); }
   bool content(const Join& t) { return fields(t.ticket()); }
   bool content(const EnvVar& t) { return fields(t.name(), t.value()); }
@@ -131,7 +133,7 @@ class MessageValidator {
   bool content(const Output& t) { return fields(t.text(), t.bytes(), t.parts(), t.display_id()); }
   bool content(const MimePart& t) { return fields(t.mime(), t.text()) && buffer_index(t.buffer()); }
   bool content(const InputRequest& t) { return fields(t.prompt()); }
-  bool content(const InputReply& t) { return fields(t.text()); }
+  bool content(const InputReply& t) { return fields(t.text(), t.bytes()); }
   bool content(const Complete& t) { return fields(t.code()); }
   bool content(const Completions& t) { return fields(t.matches()); }
   bool content(const Inspect& t) { return fields(t.code()); }
@@ -140,6 +142,8 @@ class MessageValidator {
   bool content(const Completeness& t) { return fields(t.indent()); }
   bool content(const ChannelPut& t) { return fields(t.value()); }
   bool content(const Ended& t) { return fields(t.death()); }
+  bool content(const Resume& t) { return fields(t.kernels()); }
+  static bool content(const Seen&) { return true; }
 
   const std::vector<zmq::message_t>& buffers_;
   std::size_t budget_;
@@ -199,6 +203,8 @@ inline bool MessageValidator::body(const Message& message) {
       return part(message.body_as_ChannelPut());
     case Body::Ended:
       return part(message.body_as_Ended());
+    case Body::Resume:
+      return part(message.body_as_Resume());
     case Body::KernelEvent:
       return part(message.body_as_KernelEvent());
     case Body::Joined:

@@ -103,6 +103,12 @@ inline std::vector<Golden> golden_handshake() {
   hello.name = "notebook \u00e9";
   hello.pid = 4321;
   cases.push_back(object("hello", 1, hello));
+  hello.session = "notebook";
+  hello.session_secret = "0123456789abcdef";
+  hello.session_timeout_ms = 86'400'000;
+  hello.received = 5;
+  hello.received_data = 6;
+  cases.push_back(object("hello-in-a-session", 1, hello));
   wire::WelcomeT welcome;
   welcome.version = 1;
   welcome.features = {"one"};
@@ -111,6 +117,11 @@ inline std::vector<Golden> golden_handshake() {
   welcome.heartbeat_ms = 1000;
   welcome.heartbeat_misses = 5;
   cases.push_back(object("welcome", 1, welcome));
+  welcome.resumed = true;
+  welcome.received = 3;
+  welcome.received_data = 4;
+  welcome.last_request = 12;
+  cases.push_back(object("welcome-back", 1, welcome));
   wire::JoinT join;
   join.peer = 7;
   join.ticket = {0, 255, 1};
@@ -131,6 +142,9 @@ inline std::vector<Golden> golden_handshake() {
   cases.push_back(object("pong", 0, pong));
   cases.push_back(object("pong-of-a-host", 0, wire::PongT{}));
   cases.push_back(object("goodbye", 0, wire::GoodbyeT{}));
+  wire::GoodbyeT for_good;
+  for_good.end_session = true;
+  cases.push_back(object("goodbye-for-good", 0, for_good));
   return cases;
 }
 
@@ -254,10 +268,16 @@ inline std::vector<Golden> golden_work() {
   input.prompt = "name? ";
   input.password = true;
   cases.push_back(object("input-request", 12, input));
+  wire::InputRequestT block;
+  block.block_bytes = 65536;
+  cases.push_back(object("input-request-block", 12, block));
   wire::InputReplyT line;
   line.text = "Ann";
   line.eof = true;
   cases.push_back(object("input-reply", 12, line));
+  wire::InputReplyT bytes;
+  bytes.bytes = {0, 255, 10};
+  cases.push_back(object("input-reply-block", 12, bytes));
   return cases;
 }
 
@@ -291,6 +311,11 @@ inline std::vector<Golden> golden_log() {
   ended.death = std::make_unique<wire::DeathT>(golden_death());
   ended.successor = 8;
   cases.push_back(object("ended", 0, ended));
+  wire::ResumeT resume;
+  resume.kernels.push_back(std::make_unique<wire::SeenT>());
+  resume.kernels[0]->kernel = 7;
+  resume.kernels[0]->number = 41;
+  cases.push_back(object("resume", 0, resume));
   return cases;
 }
 
