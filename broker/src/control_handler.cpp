@@ -4,12 +4,14 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <memory>
 #include <system_error>
 #include <utility>
 
 #include "descriptors.hpp"
 #include "secrets.hpp"
+#include "start_request.hpp"
 
 namespace oast::broker {
 
@@ -21,6 +23,27 @@ constexpr std::size_t kMaxPeers = 16'384;
 constexpr std::size_t kTicketBytes = 16;
 
 std::string str(const flatbuffers::String* text) { return std::string(wire::text(text)); }
+
+/// Nothing, or what is wrong with the session that it names.
+std::optional<Failure> check_session(const wire::Hello& hello, bool within_kernel) {
+  constexpr std::size_t kMinSecret = 32;
+  if (hello.role() != wire::Role::host || within_kernel)
+    return failure(FailureKind::invalid,
+                   "only a host has a session, and none that is part of a kernel");
+  if (!is_name(wire::text(hello.session())) || wire::text(hello.session()).starts_with('.'))
+    return failure(FailureKind::invalid, "the session name '" + str(hello.session()) +
+                                             "' should be at most 64 letters, digits, '-', '_' "
+                                             "and '.', and not begin with that");
+  if (wire::text(hello.session_secret()).size() < kMinSecret)
+    return failure(FailureKind::invalid, "a session's secret should have at least 32 characters");
+  return std::nullopt;
+}
+
+std::chrono::milliseconds session_timeout(const wire::Hello& hello) {
+  constexpr std::chrono::milliseconds kLongest = std::chrono::hours(24 * 365 * 100);
+  return std::chrono::milliseconds(
+      std::min(hello.session_timeout_ms(), static_cast<std::uint64_t>(kLongest.count())));
+}
 
 }  // namespace
 
@@ -66,6 +89,18 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
                                                   std::to_string(wire::kVersion) + ", the peer " +
                                                   std::to_string(hello.version_min()) + " to " +
                                                   std::to_string(hello.version_max()));
+  const bool in_session = !wire::text(hello.session()).empty();
+  if (in_session) {
+    if (auto wrong = check_session(hello, within != nullptr)) return wrong;
+    if (Peer* peer = peers_.by_session(wire::text(hello.session()))) {
+      if (!equal_secret(peer->session->secret, wire::text(hello.session_secret())))
+        return failure(FailureKind::permission_denied, "session '" + peer->session->name +
+                                                           "' is somebody else's: its secret is "
+                                                           "another");
+      resume(*peer, from, hello);
+      return std::nullopt;
+    }
+  }
   if (peers_.size() >= kMaxPeers)
     return failure(FailureKind::overloaded, "the broker has as many peers as it takes");
 
@@ -81,7 +116,14 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
   try {
     if (within != nullptr) peer.within = within->id;
     if (kernel == nullptr) watch_process(peer, hello.pid());
-    welcome(peer, hello);
+    if (in_session) {
+      peer.session = std::make_unique<HostSession>();
+      peer.session->name = str(hello.session());
+      peer.session->secret = str(hello.session_secret());
+      peer.session->timeout = session_timeout(hello);
+      on_session_(id);
+    }
+    welcome(peer, hello, false);
   } catch (...) {
     peers_.remove(id);  // it may say Hello again
     throw;
@@ -90,7 +132,26 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
   return std::nullopt;
 }
 
-void ControlHandler::welcome(Peer& peer, const wire::Hello& hello) {
+void ControlHandler::resume(Peer& peer, const RoutingId& from, const wire::Hello& hello) {
+  HostSession& session = *peer.session;
+  if (!peer.away()) {
+    sender_.control(peer.id, RequestId{},
+                    failure(FailureKind::permission_denied,
+                            "another connection goes on with session '" + session.name + "'"));
+    on_replaced_(peer);
+  }
+  session.end.reset();
+  session.timeout = session_timeout(hello);
+  session.sent.acknowledge(hello.received());
+  session.sent_data.acknowledge(hello.received_data());
+  peers_.connect(peer, from);
+  watch_process(peer, hello.pid());
+  log_->info("OB406 host {} is back in session '{}'", peer.id.value, session.name);
+  welcome(peer, hello, true);
+  sender_.resend(peer);
+}
+
+void ControlHandler::welcome(Peer& peer, const wire::Hello& hello, bool resumed) {
   peer.name = str(hello.name());
   peer.ticket = random_bytes(kTicketBytes);
   peer.last_heard = loop_.now();
@@ -102,6 +163,12 @@ void ControlHandler::welcome(Peer& peer, const wire::Hello& hello) {
   message.heartbeat_ms = static_cast<std::uint32_t>(options_.heartbeat.count());
   message.heartbeat_misses = options_.heartbeat_misses;
   if (peer.role == wire::Role::kernel) message.window_bytes = options_.window_bytes;
+  if (resumed) {
+    message.resumed = true;
+    message.received = peer.session->received.last();
+    message.received_data = peer.session->received_data.last();
+    message.last_request = peer.session->last_request.value;
+  }
   sender_.control(peer.id, RequestId{}, message);
 }
 
@@ -127,7 +194,10 @@ Kernel& ControlHandler::require_kernel(std::uint64_t id) const {
 void ControlHandler::from_host(Peer& host, const wire::Packet& packet) {
   const wire::Message& message = packet.root();
   if (message.body_type() == Body::Pong) return heartbeats_.pong(host, *message.body_as_Pong());
-  if (message.body_type() == Body::Goodbye) return on_goodbye_(host.id);
+  if (const auto* goodbye = message.body_as_Goodbye())
+    return on_goodbye_(host.id, goodbye->end_session());
+  if (const auto* done = message.body_as_Acknowledge(); done != nullptr && host.session)
+    return host.session->sent.acknowledge(done->number());
   const RequestKey asker{host.id, RequestId{message.id()}};
   try {
     serve(host, asker, message);

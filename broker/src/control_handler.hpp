@@ -22,8 +22,14 @@ class ControlHandler {
                  PeerTable& peers, KernelTable& kernels, PeerSender& sender, Supervisor& supervisor,
                  Interrupts& interrupts, Heartbeats& heartbeats, Logger log);
 
-  /// Called with a host that said goodbye.
-  void on_goodbye(std::function<void(PeerId)> callback) { on_goodbye_ = std::move(callback); }
+  /// Called with a host that said goodbye; `for_good`: to its session, too.
+  void on_goodbye(std::function<void(PeerId, bool for_good)> callback) {
+    on_goodbye_ = std::move(callback);
+  }
+  /// Called with a host that is connected, before another connection goes on with its session.
+  void on_replaced(std::function<void(Peer&)> callback) { on_replaced_ = std::move(callback); }
+  /// Called with a host that opened a session.
+  void on_session(std::function<void(PeerId)> callback) { on_session_ = std::move(callback); }
   /// Called when the process of a host on this machine has ended.
   void on_host_died(std::function<void(PeerId)> callback) { on_host_died_ = std::move(callback); }
 
@@ -34,7 +40,9 @@ class ControlHandler {
 
  private:
   std::optional<Failure> admit(const RoutingId& from, const wire::Hello& hello);
-  void welcome(Peer& peer, const wire::Hello& hello);
+  void welcome(Peer& peer, const wire::Hello& hello, bool resumed);
+  /// The host is back in its session.
+  void resume(Peer& peer, const RoutingId& from, const wire::Hello& hello);
   void watch_process(Peer& peer, int pid);
   Kernel& require_kernel(std::uint64_t id) const;
 
@@ -57,7 +65,9 @@ class ControlHandler {
   Interrupts& interrupts_;
   Heartbeats& heartbeats_;
   Logger log_;
-  std::function<void(PeerId)> on_goodbye_;
+  std::function<void(PeerId, bool)> on_goodbye_;
+  std::function<void(Peer&)> on_replaced_;
+  std::function<void(PeerId)> on_session_;
   std::function<void(PeerId)> on_host_died_;
 };
 

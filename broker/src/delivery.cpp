@@ -7,6 +7,22 @@
 
 namespace oast::broker {
 
+struct LogCursor {
+  RequestKey key;  ///< of the ReadLog; no id: of a session
+  std::shared_ptr<KernelRecords> records;
+  RequestKey only;  ///< no host: of all
+  bool follow = false;
+  std::uint64_t next = 1;
+  std::deque<std::pair<std::uint64_t, std::uint64_t>> unacknowledged;  ///< number, bytes
+  std::uint64_t unacknowledged_bytes = 0;
+  bool fetching = false;
+  bool queued = false;              ///< in ready_
+  bool here = true;                 ///< of a session: its host is back, and has asked for this
+  std::uint64_t waiting_bytes = 0;  ///< of a session: of the replies that came since
+
+  bool of_session() const { return !key.id; }
+};
+
 namespace {
 
 /// Steps in which a window is acknowledged, and from which on a host that has not done so is asked.
@@ -16,6 +32,8 @@ constexpr std::uint64_t kAskedFrom = 2;
 constexpr std::uint64_t kReaderWindow = std::uint64_t{4} << 20;
 constexpr std::size_t kReaderBatch = std::size_t{256} << 10;
 constexpr int kReadersPerTurn = 8;
+/// Replies of one kernel that wait for a host that is away; more hold the kernel back.
+constexpr std::uint64_t kWaitingBytes = std::uint64_t{64} << 20;
 /// Without a disk the log of a dead kernel is kept as long as the kernel is remembered.
 constexpr std::chrono::milliseconds kKeptInMemory{60000};
 /// In memory, of all dead kernels together.
@@ -84,11 +102,18 @@ void Delivery::record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet,
     return;
   }
   KernelRecords& records = *kernel.records;
+  records.last_own = std::min(records.last_own, records.log.last());
   wire::set_number(packet, records.log.end());
   const auto body = packet.root().body_type();
   Record record{records.log.end(), key.host, key.id, body, std::move(packet)};
-  // Nobody is held back by the dead: what is sent counts as acknowledged.
-  if (to == To::host) {
+  if (to == To::host && sessions_.contains(key.host)) {
+    const auto behind = records.behind.find(key.host);
+    if (behind != records.behind.end())
+      return append_behind(records, *behind->second, std::move(record));
+    hand_over(records, record);
+    keep = true;
+  } else if (to == To::host) {
+    // Nobody is held back by the dead: what is sent counts as acknowledged.
     Record copy = share(record);
     sender_.data(key.host, PeerId{}, std::move(copy.packet));
   }
@@ -97,23 +122,57 @@ void Delivery::record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet,
 
 void Delivery::append(KernelRecords& records, Record&& record, To to, bool keep) {
   const std::uint64_t number = record.number;
-  const PeerId host = record.host;
-  wire::Packet packet;
-  if (to == To::host) packet = share(record).packet;
-  if (!records.log.append(std::move(record), keep)) return;
-  try {
-    if (to == To::host) {
-      records.unacknowledged[host].push_back(number);
-      sender_.data(host, peer_of(records.id), std::move(packet));
-    }
-  } catch (...) {
-    finish_record(records, number);
-    throw;
+  if (to == To::host && sessions_.contains(record.host)) {
+    const auto behind = records.behind.find(record.host);
+    if (behind != records.behind.end())
+      return append_behind(records, *behind->second, std::move(record));
+    keep = true;
   }
-  if (to != To::host) finish_record(records, number);
+  Record copy;
+  if (to == To::host) copy = share(record);
+  if (!records.log.append(std::move(record), keep)) return;
+  if (to == To::host)
+    send_live(records, std::move(copy));
+  else
+    finish_record(records, number);
   if (!records.lost.empty()) skip_lost(records);
   account(records);
   wake_readers(records);
+}
+
+void Delivery::send_live(KernelRecords& records, Record&& record) {
+  const RequestId reply = is_reply(record.body) ? record.request : RequestId{};
+  try {
+    records.unacknowledged[record.host].push_back({record.number, reply});
+    sender_.data(record.host, peer_of(records.id), std::move(record.packet));
+  } catch (...) {
+    finish_record(records, record.number);
+    throw;
+  }
+}
+
+/// Output is there to be read as long as the log has it, and holds nobody back. Replies wait.
+void Delivery::append_behind(KernelRecords& records, LogCursor& cursor, Record&& record) {
+  const std::uint64_t number = record.number;
+  const RequestKey key{record.host, record.request};
+  const bool reply = is_reply(record.body);
+  const std::uint64_t bytes = record.packet.bytes();
+  if (!records.log.append(std::move(record), true)) return;
+  if (reply) {
+    records.unacknowledged[key.host].push_back({number, key.id});
+    cursor.waiting_bytes += bytes;
+  }
+  if (cursor.waiting_bytes <= kWaitingBytes) records.log.mark_done(number);
+  if (!records.lost.empty()) skip_lost(records);
+  account(records);
+  wake_readers(records);
+}
+
+void Delivery::hand_over(KernelRecords& records, const Record& record) {
+  // Not shared: it gets another number.
+  const zmq::message_t& message = record.packet.message;
+  sender_.data_answer(record.host, {zmq::message_t(message.data(), message.size()), {}});
+  finish_record(records, record.number);
 }
 
 void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
@@ -122,16 +181,87 @@ void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
 }
 
 void Delivery::acknowledge(PeerId host, const wire::Acknowledge& body) {
-  if (body.reader() != 0) return acknowledge_read({host, RequestId{body.reader()}}, body.number());
+  if (body.reader() != 0) {
+    const auto reader = readers_.find({host, RequestId{body.reader()}});
+    if (reader != readers_.end()) acknowledge_read(reader->second, body.number());
+    return;
+  }
   const auto records = find(KernelId{body.kernel()});
   if (!records) return;
+  const auto behind = records->behind.find(host);
+  if (behind != records->behind.end()) acknowledge_read(behind->second, body.number());
   const auto sent = records->unacknowledged.find(host);
   if (sent == records->unacknowledged.end()) return;
-  while (!sent->second.empty() && sent->second.front() <= body.number()) {
-    finish_record(*records, sent->second.front());
+  while (!sent->second.empty() && sent->second.front().number <= body.number()) {
+    finish_record(*records, sent->second.front().number);
     sent->second.pop_front();
   }
   account(*records);
+}
+
+template <class Visit>
+void Delivery::each_records(const Visit& visit) {
+  kernels_.each([&](Kernel& kernel) {
+    if (kernel.records && !kept_.contains(kernel.id)) visit(kernel.records);
+  });
+  for (auto& [id, kept] : kept_) visit(kept.records);
+}
+
+void Delivery::host_away(PeerId host) {
+  each_records([&](const std::shared_ptr<KernelRecords>& records) {
+    const auto again = records->behind.find(host);
+    if (again != records->behind.end()) {
+      LogCursor& cursor = *again->second;
+      cursor.here = false;
+      if (!cursor.unacknowledged.empty()) cursor.next = cursor.unacknowledged.front().first;
+      return;
+    }
+    const Kernel* kernel = kernels_.find(records->id);
+    auto& sent = records->unacknowledged[host];
+    if (sent.empty() && (kernel == nullptr || !kernel->hosts.contains(host))) {
+      records->unacknowledged.erase(host);
+      return;
+    }
+    auto cursor = std::make_shared<LogCursor>();
+    cursor->key.host = host;
+    cursor->records = records;
+    cursor->only.host = host;
+    cursor->here = false;
+    cursor->next = sent.empty() ? records->log.end() : sent.front().number;
+    for (const Unacknowledged& record : sent) records->log.mark_done(record.number);
+    std::erase_if(sent, [](const Unacknowledged& record) { return !record.reply; });
+    records->behind.emplace(host, std::move(cursor));
+    account(*records);
+  });
+  end_readers(host);
+}
+
+void Delivery::end_readers(PeerId host) {
+  const auto first = readers_.lower_bound({host, RequestId{}});
+  const auto last = readers_.lower_bound({PeerId{host.value + 1}, RequestId{}});
+  readers_.erase(first, last);
+}
+
+void Delivery::resume(PeerId host, KernelId kernel, std::uint64_t seen) {
+  const auto records = find(kernel);
+  if (!records) return;
+  const auto behind = records->behind.find(host);
+  if (behind == records->behind.end()) return;
+  LogCursor& cursor = *behind->second;
+  cursor.next = std::max(cursor.next, seen + 1);
+  cursor.unacknowledged.clear();
+  cursor.unacknowledged_bytes = 0;
+  cursor.here = true;
+  make_ready(behind->second);
+}
+
+bool Delivery::answer_waits(KernelId kernel, RequestKey key) {
+  const auto records = find(kernel);
+  if (!records) return false;
+  const auto sent = records->unacknowledged.find(key.host);
+  return sent != records->unacknowledged.end() &&
+         std::ranges::any_of(sent->second,
+                             [&](const Unacknowledged& record) { return record.reply == key.id; });
 }
 
 /// Tells the kernel what its hosts have done with, or the host that it waits for that it does.
@@ -153,7 +283,7 @@ void Delivery::account(KernelRecords& records) {
   }
   const std::uint64_t next = records.log.released() + 1;
   const auto holder = std::ranges::find_if(records.unacknowledged, [&](const auto& sent) {
-    return !sent.second.empty() && sent.second.front() == next;
+    return !sent.second.empty() && sent.second.front().number == next;
   });
   if (holder == records.unacknowledged.end()) return;
   // With less room than one step its producers wait already, or are about to.
@@ -173,24 +303,22 @@ void Delivery::account(KernelRecords& records) {
 void Delivery::host_left(PeerId host) {
   const auto forget = [&](KernelRecords& records) {
     const auto sent = records.unacknowledged.extract(host);
+    records.behind.erase(host);
     if (sent.empty()) return;
-    for (const std::uint64_t number : sent.mapped()) finish_record(records, number);
+    for (const Unacknowledged& record : sent.mapped()) finish_record(records, record.number);
     account(records);
   };
-  kernels_.each([&](Kernel& kernel) {
-    if (kernel.records) forget(*kernel.records);
-  });
-  for (auto& [id, kept] : kept_) forget(*kept.records);
-  const auto first = readers_.lower_bound({host, RequestId{}});
-  const auto last = readers_.lower_bound({PeerId{host.value + 1}, RequestId{}});
-  readers_.erase(first, last);
+  each_records([&](const std::shared_ptr<KernelRecords>& records) { forget(*records); });
+  sessions_.erase(host);
+  end_readers(host);
 }
 
 void Delivery::kernel_died(Kernel& kernel) {
   if (!kernel.records) return;
   const auto time = store_ ? options_.log_keep : std::min(options_.log_keep, kKeptInMemory);
   kept_.insert_or_assign(
-      kernel.id, Kept{kernel.records, loop_.after(time, [this, id = kernel.id] { forget(id); })});
+      kernel.id,
+      Kept{kernel.records, loop_.after(time, [this, id = kernel.id] { forget_in_time(id); })});
   if (store_) spilling_.push_back(kernel.id);
   while (kept_.size() > 1 && kept_bytes() > kKeptBytes) forget(oldest_kept());
 }
@@ -199,6 +327,16 @@ void Delivery::all_said(Kernel& kernel) {
   if (!kernel.records) return;
   kernel.records->ended = true;
   wake_readers(*kernel.records);
+}
+
+void Delivery::forget_in_time(KernelId id) {
+  const auto kept = kept_.find(id);
+  if (kept == kept_.end()) return;
+  const auto waits = [&](const auto& sent) {
+    return !sent.second.empty() && sessions_.contains(sent.first);
+  };
+  if (std::ranges::none_of(kept->second.records->unacknowledged, waits)) return forget(id);
+  kept->second.until = loop_.after(kKeptInMemory, [this, id] { forget_in_time(id); });
 }
 
 void Delivery::forget(KernelId id) {
@@ -242,15 +380,13 @@ void Delivery::close_log(const RequestKey& key) {
   if (found != readers_.end()) end(*found->second);
 }
 
-void Delivery::acknowledge_read(const RequestKey& key, std::uint64_t number) {
-  const auto found = readers_.find(key);
-  if (found == readers_.end()) return;
-  auto& sent = found->second->unacknowledged;
+void Delivery::acknowledge_read(const std::shared_ptr<Reader>& reader, std::uint64_t number) {
+  auto& sent = reader->unacknowledged;
   while (!sent.empty() && sent.front().first <= number) {
-    found->second->unacknowledged_bytes -= sent.front().second;
+    reader->unacknowledged_bytes -= sent.front().second;
     sent.pop_front();
   }
-  make_ready(found->second);
+  make_ready(reader);
 }
 
 void Delivery::wake_readers(const KernelRecords& records) {
@@ -270,7 +406,7 @@ bool Delivery::turn() {
   for (int i = 0; i < kReadersPerTurn && !ready_.empty(); ++i, any = true) {
     const auto reader = ready_.front().lock();
     ready_.pop_front();
-    if (!reader || !readers_.contains(reader->key)) continue;
+    if (!reader) continue;
     reader->queued = false;
     if (advance(reader)) make_ready(reader);
   }
@@ -284,7 +420,8 @@ bool Delivery::turn() {
 }
 
 bool Delivery::advance(const std::shared_ptr<Reader>& reader) {
-  if (reader->fetching || reader->unacknowledged_bytes >= kReaderWindow) return false;
+  if (!reader->here || reader->fetching) return false;
+  if (reader->unacknowledged_bytes >= kReaderWindow) return false;
   KernelLog& log = reader->records->log;
   auto read = log.read(reader->next, kReaderBatch);
   if (auto* batch = std::get_if<KernelLog::Records>(&read)) return send_to(*reader, *batch);
@@ -296,20 +433,25 @@ bool Delivery::advance(const std::shared_ptr<Reader>& reader) {
     fetch(reader);
     return false;
   }
-  if (over(*reader)) end(*reader);
+  if (reader->of_session())
+    reader->records->behind.erase(reader->key.host);  // it has all: what comes is sent at once
+  else if (over(*reader))
+    end(*reader);
   return false;
 }
 
 void Delivery::fetch(const std::shared_ptr<Reader>& reader) {
   reader->fetching = true;
-  reader->records->log.fetch(reader->next, kReaderBatch,
-                             [this, weak = std::weak_ptr(reader)](KernelLog::Records batch) {
-                               const auto again = weak.lock();
-                               if (!again) return;
-                               again->fetching = false;
-                               if (readers_.contains(again->key) && send_to(*again, batch))
-                                 make_ready(again);
-                             });
+  reader->records->log.fetch(
+      reader->next, kReaderBatch,
+      [this, weak = std::weak_ptr(reader), from = reader->next](KernelLog::Records batch) {
+        const auto again = weak.lock();
+        if (!again) return;
+        again->fetching = false;
+        // Its host may have gone and come back meanwhile.
+        const bool wanted = again->here && again->next == from;
+        if (!wanted || send_to(*again, batch)) make_ready(again);
+      });
 }
 
 void Delivery::tell_gap(Reader& reader, const KernelLog::Gap& gap) {
@@ -326,8 +468,12 @@ bool Delivery::send_to(Reader& reader, KernelLog::Records& batch) {
   for (Record& record : batch.records) {
     if (reader.only.host && record.host != reader.only.host) continue;
     if (reader.only.id && record.request != reader.only.id) continue;
-    const std::uint64_t bytes = record.packet.bytes();
     reader.next = record.number + 1;
+    if (reader.of_session()) {
+      send_missed(reader, std::move(record));
+      continue;
+    }
+    const std::uint64_t bytes = record.packet.bytes();
     reader.unacknowledged.emplace_back(record.number, bytes);
     reader.unacknowledged_bytes += bytes;
     sender_.data(reader.key.host, peer_of(reader.records->id), std::move(record.packet),
@@ -338,6 +484,24 @@ bool Delivery::send_to(Reader& reader, KernelLog::Records& batch) {
   }
   reader.next = batch.next;
   return true;
+}
+
+void Delivery::send_missed(Reader& reader, Record&& record) {
+  KernelRecords& records = *reader.records;
+  if (record.number > records.last_own) {
+    hand_over(records, record);
+    std::erase_if(records.unacknowledged[record.host],
+                  [&](const Unacknowledged& one) { return one.number == record.number; });
+    return;
+  }
+  const Kernel* kernel = kernels_.find(records.id);
+  if (record.body == wire::Body::InputRequest &&
+      (kernel == nullptr || kernel->queue.find({record.host, record.request}) == nullptr))
+    return;  // nobody waits for the answer any more
+  const std::uint64_t bytes = record.packet.bytes();
+  reader.unacknowledged.emplace_back(record.number, bytes);
+  reader.unacknowledged_bytes += bytes;
+  sender_.data(record.host, peer_of(records.id), std::move(record.packet));
 }
 
 bool Delivery::over(const Reader& reader) const {

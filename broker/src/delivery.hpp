@@ -8,6 +8,7 @@
 #include <memory>
 #include <optional>
 #include <unordered_map>
+#include <unordered_set>
 #include <vector>
 
 #include "kernel.hpp"
@@ -51,6 +52,17 @@ class Delivery {
   void all_said(Kernel& kernel);
 
   void acknowledge(PeerId host, const wire::Acknowledge& body);
+
+  /// The host has a session: what it is sent stays until it has acknowledged it.
+  void session_opened(PeerId host) { sessions_.insert(host); }
+  /// Its connection is gone. Nobody waits for what it does not read; its replies wait for it.
+  void host_away(PeerId host);
+  /// It is back, and wants the records of a kernel behind `seen`, 0: behind those that it
+  /// acknowledged.
+  void resume(PeerId host, KernelId kernel, std::uint64_t seen);
+  /// The answer of the kernel to this request was recorded, and its host has not acknowledged it.
+  bool answer_waits(KernelId kernel, RequestKey key);
+
   /// Throws Error(not_found), Error(invalid).
   void read_log(const RequestKey& key, const wire::ReadLog& body);
   void close_log(const RequestKey& key);
@@ -61,38 +73,38 @@ class Delivery {
   bool turn();
 
  private:
-  struct Reader {
-    RequestKey key;
-    std::shared_ptr<KernelRecords> records;
-    RequestKey only;  ///< no host: of all
-    bool follow = false;
-    std::uint64_t next = 1;
-    std::deque<std::pair<std::uint64_t, std::uint64_t>> unacknowledged;  ///< number, bytes
-    std::uint64_t unacknowledged_bytes = 0;
-    bool fetching = false;
-    bool queued = false;  ///< in ready_
-  };
+  using Reader = LogCursor;
   using Readers = std::map<RequestKey, std::shared_ptr<Reader>>;
 
   void skip_lost(KernelRecords& records);
   void append(KernelRecords& records, Record&& record, To to, bool keep);
+  void append_behind(KernelRecords& records, LogCursor& cursor, Record&& record);
+  void send_live(KernelRecords& records, Record&& record);
+  /// Says to a host in a session what a dead kernel cannot say any more.
+  void hand_over(KernelRecords& records, const Record& record);
+  template <class Visit>
+  void each_records(const Visit& visit);
   static void finish_record(KernelRecords& records, std::uint64_t number);
   void account(KernelRecords& records);
   std::shared_ptr<KernelRecords> find(KernelId id);
   void forget(KernelId id);
+  /// `forget`, or later if a host in a session has still to get something of it.
+  void forget_in_time(KernelId id);
   std::uint64_t kept_bytes() const;
   KernelId oldest_kept() const;
 
-  void acknowledge_read(const RequestKey& key, std::uint64_t number);
+  void acknowledge_read(const std::shared_ptr<Reader>& reader, std::uint64_t number);
   void wake_readers(const KernelRecords& records);
   void make_ready(const std::shared_ptr<Reader>& reader);
   /// Sends it some; whether it can be sent more now.
   bool advance(const std::shared_ptr<Reader>& reader);
   bool send_to(Reader& reader, KernelLog::Records& batch);
+  void send_missed(Reader& reader, Record&& record);
   void fetch(const std::shared_ptr<Reader>& reader);
   void tell_gap(Reader& reader, const KernelLog::Gap& gap);
   bool over(const Reader& reader) const;
   void end(Reader& reader);
+  void end_readers(PeerId host);
 
   EventLoop& loop_;
   const Options& options_;
@@ -107,6 +119,7 @@ class Delivery {
   std::unordered_map<KernelId, Kept> kept_;
   std::vector<KernelId> spilling_;
   Readers readers_;
+  std::unordered_set<PeerId> sessions_;
   std::deque<std::weak_ptr<Reader>> ready_;
 };
 

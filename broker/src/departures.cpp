@@ -17,14 +17,47 @@ void Departures::host_leaves(PeerId host, const char* how) {
   if (peer == nullptr || peer->role == wire::Role::kernel || last_data_.waits_for(host)) return;
   if (!peer->joined() || peer->data_ended) return host_gone(host, how);
   peer->process_watch.reset();  // it would call again and again
-  last_data_.wait(host, [this, host, how](bool) { host_left(host, how); });
+  last_data_.wait(host, [this, host, how](bool) { leave(host, how); });
 }
 
 void Departures::host_gone(PeerId host, const char* how) {
   Peer* peer = peers_.find(host);
   if (peer == nullptr || peer->role == wire::Role::kernel) return;
   peer->process_watch.reset();
-  last_data_.skip(host, [this, host, how] { host_left(host, how); });
+  last_data_.skip(host, [this, host, how, connection = peer->connection] {
+    const Peer* same = peers_.find(host);
+    if (same != nullptr && same->connection == connection) leave(host, how);
+  });
+}
+
+void Departures::session_ends(PeerId host) {
+  if (Peer* peer = peers_.find(host); peer != nullptr && peer->session) peer->session->timeout = {};
+  host_leaves(host, "it said goodbye");
+}
+
+void Departures::host_replaced(Peer& host) {
+  if (host.away()) return;
+  last_data_.cancel(host.id);
+  host_away(host, "another connection took its place");
+}
+
+void Departures::leave(PeerId host, const char* how) {
+  Peer* peer = peers_.find(host);
+  if (peer == nullptr) return;
+  if (!peer->session || peer->session->timeout.count() == 0) return host_left(host, how);
+  if (!peer->away()) host_away(*peer, how);
+}
+
+void Departures::host_away(Peer& host, const char* how) {
+  log_->info("OB515 host {} of session '{}' is away: {}", host.id.value, host.session->name, how);
+  peers_.disconnect(host);
+  host.process_watch.reset();
+  host.process.reset();
+  host.data_ended = false;
+  host.session->end = loop_.after(host.session->timeout, [this, id = host.id] {
+    host_left(id, "it did not come back to its session in time");
+  });
+  delivery_.host_away(host.id);
 }
 
 void Departures::host_left(PeerId host, const char* how) {

@@ -43,10 +43,12 @@ void Heartbeats::beat() {
     check(peer, lost);
   });
   for (const PeerId id : everybody) sender_.control(id, RequestId{}, ping);
+  peers_.each([&](Peer& peer) { sender_.acknowledge(peer, true); });
   for (const PeerId id : lost) on_lost_(id);
 }
 
 void Heartbeats::check(Peer& peer, std::vector<PeerId>& lost) {
+  if (peer.away()) return;
   if (loop_.now() - peer.last_heard <= options_.heartbeat * options_.heartbeat_misses) return;
   Kernel* kernel = kernels_.find(KernelId{peer.id.value});
   if (kernel == nullptr) {

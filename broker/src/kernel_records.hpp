@@ -3,6 +3,8 @@
 
 #include <cstdint>
 #include <deque>
+#include <limits>
+#include <memory>
 #include <optional>
 #include <set>
 #include <string>
@@ -14,6 +16,16 @@
 #include "oast/ids.hpp"
 
 namespace oast::broker {
+
+/// A cursor in a log, of somebody that is sent what the log has from there on: one that reads it
+/// (ReadLog), or a host in a session that has missed something.
+struct LogCursor;
+
+/// A record that its host got, or will, and has not acknowledged.
+struct Unacknowledged {
+  std::uint64_t number;
+  RequestId reply;  ///< the request that it answers; none: it is no reply
+};
 
 /// Kept by the Delivery; outlives the kernel's entry in the KernelTable.
 struct KernelRecords {
@@ -31,8 +43,12 @@ struct KernelRecords {
   /// Numbers that are not due yet, of records that the broker could not take.
   std::set<std::uint64_t> lost;
 
-  /// The numbers of the records that a host got and did not acknowledge, in order.
-  std::unordered_map<PeerId, std::deque<std::uint64_t>> unacknowledged;
+  /// In order. Of a host that is behind its replies only.
+  std::unordered_map<PeerId, std::deque<Unacknowledged>> unacknowledged;
+  /// Hosts in sessions that are away, or back and still to be sent what they missed.
+  std::unordered_map<PeerId, std::shared_ptr<LogCursor>> behind;
+  /// The last record that the kernel itself said; those after it are the broker's.
+  std::uint64_t last_own = std::numeric_limits<std::uint64_t>::max();
   /// Bytes of the records that the kernel knows to be done.
   std::uint64_t acknowledged_bytes = 0;
   /// The number for which the host that holds the kernel back was asked to acknowledge.

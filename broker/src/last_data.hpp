@@ -38,6 +38,9 @@ class LastData {
   /// Instead: calls back when what was received of it so far has been served, at once if it was.
   void skip(PeerId peer, const std::function<void()>& done);
 
+  /// Nothing is called back for the peer any more, if it was waited for.
+  void cancel(PeerId peer) { ended_.erase(peer); }
+
   /// Finds out whose connections are closed. To be called before data is received.
   void probe();
   /// Ends the wait for those; says whether there was one. To be called when all data was received

@@ -5,6 +5,7 @@
 
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
+#include "oast/session_stream.hpp"
 
 namespace oast::broker {
 
@@ -31,15 +32,9 @@ constexpr bool is_reply(wire::Body body) {
   }
 }
 
-/// The same record, whose frames share their memory with the original's. libzmq counts who shares
-/// inside the original, which is therefore not const.
+/// As wire::share.
 inline Record share(Record& record) {
-  Record shared{record.number, record.host, record.request, record.body, {}};
-  shared.packet.message.copy(record.packet.message);
-  shared.packet.buffers.resize(record.packet.buffers.size());
-  for (std::size_t i = 0; i < shared.packet.buffers.size(); ++i)
-    shared.packet.buffers[i].copy(record.packet.buffers[i]);
-  return shared;
+  return {record.number, record.host, record.request, record.body, wire::share(record.packet)};
 }
 
 }  // namespace oast::broker

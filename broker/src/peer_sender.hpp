@@ -21,9 +21,13 @@ class PeerSender {
   /// Called, maybe more than once, with a peer whose connection turned out to be gone.
   void on_gone(std::function<void(PeerId)> callback) { on_gone_ = std::move(callback); }
 
+  /// What answers a request, whose id it has, is kept for a host in a session until that has it.
   template <class Object>
   void control(PeerId to, RequestId id, const Object& object) {
-    send(control_, to, &Peer::control, PeerId{}, wire::pack(id, object));
+    HostSession* session = id ? session_of(to) : nullptr;
+    wire::Packet packet = wire::pack(id, object, session == nullptr ? 0 : wire::kNumberLater);
+    if (session != nullptr) session->sent.keep(PeerId{}, packet);
+    send(control_, to, &Peer::control, PeerId{}, std::move(packet));
   }
   template <class Object>
   void answer(const RequestKey& asker, const Object& object) {
@@ -35,12 +39,19 @@ class PeerSender {
   /// Sends something on data to a process that has ended, and says whether the connection still
   /// stands. When it does not, all that came over it is there to be received.
   bool probe_data(PeerId to);
-  /// Ends a request on data with a failure that the broker found.
-  void fail(const RequestKey& key, const Failure& failure) {
-    data(key.host, PeerId{}, wire::pack(key.id, failure));
-  }
+  /// Ends a request on data with a failure that the broker found. It is kept as those on control.
+  void fail(const RequestKey& key, const Failure& failure);
+  /// The same, for an answer that is there already.
+  void data_answer(PeerId to, wire::Packet&& packet);
+
+  /// What the host has not got of what is kept for it.
+  void resend(Peer& peer);
+  void resend_data(Peer& peer);
+  /// Tells a host in a session what was received of it; with `rest`, however little.
+  void acknowledge(Peer& peer, bool rest);
 
  private:
+  HostSession* session_of(PeerId id);
   void send(RouterSocket& socket, PeerId to, RoutingId Peer::*connection, PeerId from,
             wire::Packet&& packet, const wire::Route& route = {});
 

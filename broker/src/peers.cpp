@@ -36,6 +36,18 @@ void PeerTable::join(Peer& peer, RoutingId data) {
   data_[peer.data] = &peer;
 }
 
+void PeerTable::disconnect(Peer& peer) {
+  control_.erase(std::exchange(peer.control, {}));
+  data_.erase(std::exchange(peer.data, {}));
+  peer.ticket.clear();
+}
+
+void PeerTable::connect(Peer& peer, RoutingId control) {
+  control_[control] = &peer;
+  peer.control = std::move(control);
+  ++peer.connection;
+}
+
 Peer* PeerTable::find(PeerId id) {
   const auto found = peers_.find(id);
   return found == peers_.end() ? nullptr : &found->second;
@@ -44,5 +56,11 @@ Peer* PeerTable::find(PeerId id) {
 Peer* PeerTable::by_control(const RoutingId& id) { return find_in(control_, id); }
 
 Peer* PeerTable::by_data(const RoutingId& id) { return find_in(data_, id); }
+
+Peer* PeerTable::by_session(std::string_view name) {
+  for (auto& [id, peer] : peers_)
+    if (peer.session && peer.session->name == name) return &peer;
+  return nullptr;
+}
 
 }  // namespace oast::broker

@@ -45,6 +45,13 @@ wire::Limits limits_of(const Options& options) {
   return limits;
 }
 
+/// Whether it is higher than all before.
+bool note_id(HostSession& session, RequestId id) {
+  if (id.value <= session.last_request.value) return false;
+  session.last_request = id;
+  return true;
+}
+
 /// What is told of an exception: the system gave out, or the fault is ours.
 Failure failure_of(const std::exception& error) {
   if (const auto* known = dynamic_cast<const Error*>(&error)) return known->failure();
@@ -89,7 +96,8 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
       interrupts_(loop, kernels_, sender_, supervisor_),
       deadlines_(loop, kernels_, interrupts_, supervisor_),
       requests_(kernels_, sender_, delivery_, events_, interrupts_, deadlines_),
-      departures_(loop, peers_, kernels_, last_data_, requests_, interrupts_, supervisor_, log),
+      departures_(loop, peers_, kernels_, last_data_, delivery_, requests_, interrupts_,
+                  supervisor_, log),
       heartbeats_(loop, options, peers_, kernels_, sender_, events_, log),
       control_handler_(loop, options, token, ids, peers_, kernels_, sender_, supervisor_,
                        interrupts_, heartbeats_, log) {
@@ -107,8 +115,13 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
 
   close_silent();
   sender_.on_gone([this](PeerId peer) {
+    const Peer* found = peers_.find(peer);
+    if (found == nullptr) return;
     // Not at once: the caller may be visiting the tables.
-    loop_.post([this, peer] { departures_.connection_gone(peer); });
+    loop_.post([this, peer, connection = found->connection] {
+      const Peer* same = peers_.find(peer);
+      if (same != nullptr && same->connection == connection) departures_.connection_gone(peer);
+    });
   });
   supervisor_.on_death([this](Kernel& kernel) { departures_.kernel_died(kernel); });
   interrupts_.on_cancelled([this](Kernel& kernel, RequestKey key) {
@@ -119,8 +132,12 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
   });
   heartbeats_.on_lost(
       [this](PeerId host) { departures_.host_gone(host, "it lost its heartbeat"); });
-  control_handler_.on_goodbye(
-      [this](PeerId host) { departures_.host_leaves(host, "it said goodbye"); });
+  control_handler_.on_goodbye([this](PeerId host, bool for_good) {
+    if (for_good) return departures_.session_ends(host);
+    departures_.host_leaves(host, "it said goodbye");
+  });
+  control_handler_.on_replaced([this](Peer& host) { departures_.host_replaced(host); });
+  control_handler_.on_session([this](PeerId host) { delivery_.session_opened(host); });
   control_handler_.on_host_died(
       [this](PeerId host) { departures_.host_leaves(host, "its process ended"); });
 
@@ -201,7 +218,13 @@ Peer* Router::peer_at(const RouterSocket& socket, const RoutingId& from) {
 
 void Router::failed(RouterSocket& socket, const RoutingId& from, RequestId id, const Failure& why) {
   log_->error("OB511 a message could not be served: {}", why.message);
-  socket.send(from, PeerId{}, wire::pack(id, why));
+  const Peer* peer = peer_at(socket, from);
+  if (peer == nullptr)
+    socket.send(from, PeerId{}, wire::pack(id, why));
+  else if (&socket == &control_)
+    sender_.control(peer->id, id, why);
+  else
+    sender_.fail({peer->id, id}, why);
 }
 
 void Router::handle_control(Incoming& in) {
@@ -222,10 +245,12 @@ void Router::handle_control(Incoming& in) {
       filter_.proven(in.connection());
     return;
   }
+  if (!is_new(*peer, &HostSession::received, in.packet)) return;
   if (peer->role == wire::Role::kernel) {
     if (Kernel* kernel = kernels_.find(KernelId{peer->id.value}))
       control_handler_.from_kernel(*peer, *kernel, in.packet);
   } else {
+    if (peer->session) note_id(*peer->session, RequestId{in.packet.root().id()});
     control_handler_.from_host(*peer, in.packet);
   }
 }
@@ -238,6 +263,7 @@ void Router::unverified(RouterSocket& socket, Incoming& in, std::string_view wro
 void Router::handle_data(Incoming& in) {
   Peer* peer = peers_.by_data(in.from);
   if (peer == nullptr) return first_on_data(in);
+  if (!is_new(*peer, &HostSession::received_data, in.packet)) return;
   const RequestId id{in.packet.root().id()};
   const char* body = wire::EnumNameBody(in.packet.root().body_type());
   if (peer->role == wire::Role::kernel) {
@@ -249,12 +275,31 @@ void Router::handle_data(Incoming& in) {
     sender_.data(peer->id, PeerId{}, wire::pack(id, wire::OkT{}));
   } else if (peer->role == wire::Role::host && about_log(*peer, in.packet)) {
     return;
+  } else if (sent_again(*peer, {peer->id, id}, in.to)) {
+    log_->debug("OB516 host {} sent request {} again", peer->id.value, id.value);
   } else if (peer->role == wire::Role::monitor ||
              !requests_.from_host(*peer, in.to, std::move(in.packet))) {
     sender_.fail(
         {peer->id, id},
         failure(FailureKind::invalid, std::string(body) + " is nothing that it may send on data"));
   }
+}
+
+bool Router::is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,
+                    const wire::Packet& packet) {
+  if (!peer.session) return true;
+  const bool fresh = ((*peer.session).*received).take(packet.root().number(), packet.bytes());
+  sender_.acknowledge(peer, false);
+  return fresh;
+}
+
+bool Router::sent_again(Peer& host, RequestKey key, PeerId to) {
+  if (!host.session) return false;
+  if (note_id(*host.session, key.id)) return false;
+  const KernelId id{to.value};
+  const Kernel* kernel = kernels_.find(id);
+  return (kernel != nullptr && kernel->queue.find(key) != nullptr) ||
+         delivery_.answer_waits(id, key);
 }
 
 bool Router::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
@@ -271,13 +316,18 @@ bool Router::about_log(const Peer& host, const wire::Packet& packet) {
   const RequestKey key{host.id, RequestId{message.id()}};
   switch (message.body_type()) {
     case wire::Body::Acknowledge:
-      delivery_.acknowledge(host.id, *message.body_as_Acknowledge());
+      acknowledge(host, *message.body_as_Acknowledge());
+      return true;
+    case wire::Body::Resume:
+      if (const auto* kernels = message.body_as_Resume()->kernels(); kernels && host.session)
+        for (const auto* seen : *kernels)
+          delivery_.resume(host.id, KernelId{seen->kernel()}, seen->number());
       return true;
     case wire::Body::ReadLog:
       try {
         delivery_.read_log(key, *message.body_as_ReadLog());
       } catch (const Error& error) {
-        sender_.fail(key, error.failure());
+        sender_.data(host.id, PeerId{}, wire::pack(key.id, error.failure()));
       }
       return true;
     case wire::Body::CloseLog:
@@ -286,6 +336,11 @@ bool Router::about_log(const Peer& host, const wire::Packet& packet) {
     default:
       return false;
   }
+}
+
+void Router::acknowledge(const Peer& host, const wire::Acknowledge& body) {
+  if (body.kernel() != 0 || body.reader() != 0) return delivery_.acknowledge(host.id, body);
+  if (host.session) host.session->sent_data.acknowledge(body.number());
 }
 
 void Router::first_on_data(Incoming& in) {
@@ -306,6 +361,7 @@ void Router::first_on_data(Incoming& in) {
   filter_.proven(in.connection());
   peers_.join(*peer, in.from);
   sender_.data(peer->id, PeerId{}, wire::pack(RequestId{}, wire::JoinedT{}));
+  if (peer->session) sender_.resend_data(*peer);
   if (Kernel* kernel = kernels_.find(KernelId{peer->id.value})) {
     delivery_.open(*kernel);
     supervisor_.registered(*kernel);

@@ -66,6 +66,12 @@ class Router {
   bool from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet);
   /// Serves what a host says and asks of logs; false when it is something else.
   bool about_log(const Peer& host, const wire::Packet& packet);
+  void acknowledge(const Peer& host, const wire::Acknowledge& body);
+  /// False: the host sends again, in its session, what was received before.
+  bool is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,
+              const wire::Packet& packet);
+  /// The host sends a request again that is open, or whose answer waits for it.
+  bool sent_again(Peer& host, RequestKey key, PeerId to);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
 

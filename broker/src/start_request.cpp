@@ -18,10 +18,7 @@ namespace {
 
 /// Names stand in tables and on command lines beside ids.
 void check_name(const std::string& name) {
-  const auto fits = [](unsigned char c) {
-    return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
-  };
-  if (name.size() > 64 || !std::all_of(name.begin(), name.end(), fits))
+  if (!is_name(name))
     invalid("the kernel name '" + name +
             "' should be at most 64 letters, digits, '-', '_' and '.'");
   if (std::all_of(name.begin(), name.end(), [](unsigned char c) { return std::isdigit(c) != 0; }))
@@ -40,6 +37,12 @@ void check_environment(const std::vector<std::unique_ptr<wire::EnvVarT>>& env) {
 }
 
 }  // namespace
+
+bool is_name(std::string_view name) {
+  return name.size() <= 64 && std::ranges::all_of(name, [](unsigned char c) {
+           return std::isalnum(c) != 0 || c == '-' || c == '_' || c == '.';
+         });
+}
 
 void check(const wire::StartT& request) {
   check_environment(request.env);

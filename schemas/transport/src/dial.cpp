@@ -95,6 +95,10 @@ Connection dial(zmq::context_t& context, const std::string& control, const std::
   result.heartbeat = std::chrono::milliseconds(welcome->heartbeat_ms());
   result.heartbeat_misses = welcome->heartbeat_misses();
   result.window_bytes = welcome->window_bytes();
+  result.resumed = welcome->resumed();
+  result.received = welcome->received();
+  result.received_data = welcome->received_data();
+  result.last_request = RequestId{welcome->last_request()};
   if (welcome->features() != nullptr)
     for (const auto* feature : *welcome->features()) result.features.emplace_back(text(feature));
 

@@ -21,7 +21,11 @@ struct Connection {
   std::vector<std::string> features{};
   std::chrono::milliseconds heartbeat{0};
   unsigned heartbeat_misses = 0;
-  std::uint64_t window_bytes = 0;  ///< of Welcome
+  std::uint64_t window_bytes = 0;  ///< of Welcome, as what follows
+  bool resumed = false;
+  std::uint64_t received = 0;
+  std::uint64_t received_data = 0;
+  RequestId last_request{};
 };
 
 /// Connects, says Hello on control, Join on data. Blocks until done, at most `timeout`.
