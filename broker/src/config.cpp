@@ -32,6 +32,11 @@ void read_config(const std::filesystem::path& file, Options& options) {
   object.take_milliseconds("grace_ms", options.grace);
   object.take_count("dispatch_window", options.dispatch_window);
   object.take_count("queue_bytes", options.queue_bytes);
+  object.take_count("window_bytes", options.window_bytes);
+  object.take_count("log_memory_bytes", options.log_memory_bytes);
+  object.take_count("log_bytes", options.log_bytes);
+  object.take_count("log_total_bytes", options.log_total_bytes);
+  object.take_milliseconds("log_keep_ms", options.log_keep);
   object.take("log_level", options.log_level);
   std::map<std::string, json> specs;
   object.take("specs", specs);

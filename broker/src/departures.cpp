@@ -45,7 +45,11 @@ void Departures::leave(PeerId host, const char* how) {
   Peer* peer = peers_.find(host);
   if (peer == nullptr) return;
   if (!peer->session || peer->session->timeout.count() == 0) return host_left(host, how);
-  if (!peer->away()) host_away(*peer, how);
+  if (peer->away()) return;
+  // It may have lost its connection on data only.
+  sender_.control(host, RequestId{},
+                  failure(FailureKind::disconnected, "the connection is gone: say Hello again"));
+  host_away(*peer, how);
 }
 
 void Departures::host_away(Peer& host, const char* how) {

@@ -17,12 +17,13 @@ namespace oast::broker {
 class Departures {
  public:
   Departures(EventLoop& loop, PeerTable& peers, KernelTable& kernels, LastData& last_data,
-             Delivery& delivery, Requests& requests, Interrupts& interrupts, Supervisor& supervisor,
-             Logger log)
+             PeerSender& sender, Delivery& delivery, Requests& requests, Interrupts& interrupts,
+             Supervisor& supervisor, Logger log)
       : loop_(loop),
         peers_(peers),
         kernels_(kernels),
         last_data_(last_data),
+        sender_(sender),
         delivery_(delivery),
         requests_(requests),
         interrupts_(interrupts),
@@ -53,6 +54,7 @@ class Departures {
   PeerTable& peers_;
   KernelTable& kernels_;
   LastData& last_data_;
+  PeerSender& sender_;
   Delivery& delivery_;
   Requests& requests_;
   Interrupts& interrupts_;

@@ -75,6 +75,7 @@ Fd first_lock(const fs::path& directory) {
 void remove_files(const fs::path& directory) {
   std::error_code ignored;
   for (const auto* name : kFiles) fs::remove(directory / name, ignored);
+  fs::remove_all(directory / "sessions", ignored);
 }
 
 /// Brokers that were killed could not tidy up after themselves.

@@ -9,7 +9,8 @@
 namespace oast::broker {
 
 /// Owns one broker directory, mode 0700, locked against other brokers:
-/// `control.sock`, `data.sock`, `events.sock`, `token`, `last_id` (mode 0600) and `lock`.
+/// `control.sock`, `data.sock`, `events.sock`, `token`, `last_id` (mode 0600) and `lock`. Hosts
+/// keep the secrets of their sessions in `sessions`, which goes with the broker.
 class RuntimeDir {
  public:
   /// Makes or takes over `path`; empty: a private one under runtime_root(), after removing those

@@ -59,6 +59,14 @@ std::optional<std::uint64_t> Acknowledgements::asked(const RecordKey& record) {
   return kernel.done;
 }
 
+std::vector<RecordKey> Acknowledgements::all_done() {
+  const std::lock_guard lock(mutex_);
+  std::vector<RecordKey> done;
+  for (const auto& [id, kernel] : kernels_)
+    if (kernel.done != 0) done.push_back({id, kernel.done});
+  return done;
+}
+
 void Acknowledgements::forget(PeerId kernel) {
   const std::lock_guard lock(mutex_);
   kernels_.erase(kernel);

@@ -7,6 +7,7 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <vector>
 
 #include "oast/ids.hpp"
 
@@ -39,6 +40,8 @@ class Acknowledgements {
   /// sent, say, while others keep the kernel busy. Gives the number to acknowledge now, if that is
   /// done; else it is told as soon as it is.
   std::optional<std::uint64_t> asked(const RecordKey& record);
+  /// Of each kernel the number to which all is done, for a host that leaves.
+  std::vector<RecordKey> all_done();
   /// Nobody here knows the kernel any more.
   void forget(PeerId kernel);
 

@@ -1,5 +1,6 @@
 #include "oast/broker.hpp"
 
+#include <algorithm>
 #include <array>
 #include <charconv>
 #include <csignal>
@@ -10,6 +11,7 @@
 #include "broker_impl.hpp"
 #include "messages.hpp"
 #include "oast/worker.hpp"
+#include "session_secret.hpp"
 #include "thread.hpp"
 
 namespace oast {
@@ -81,8 +83,14 @@ Broker Broker::process_default() {
 }
 
 Broker Broker::connect(std::string_view directory_or_name, const ConnectOptions& options) {
-  return Broker(Impl::make(Session::open(detail::find_daemon(directory_or_name, options.token),
-                                         options.name, options.timeout)));
+  auto endpoint = detail::find_daemon(directory_or_name, options.token);
+  std::unique_ptr<detail::Resumption> resumption;
+  if (!options.session.empty())
+    resumption = std::make_unique<detail::Resumption>(detail::Resumption::Options{
+        options.session, detail::session_secret(endpoint.directory, options.session),
+        std::max(options.session_timeout, std::chrono::milliseconds(0))});
+  return Broker(Impl::make(
+      Session::open(std::move(endpoint), options.name, options.timeout, std::move(resumption))));
 }
 
 Worker Broker::start(std::string_view spec) const { return start(spec, StartOptions{}); }
@@ -151,5 +159,9 @@ bool Broker::is_embedded() const { return impl_->session->endpoint().embedded !=
 bool Broker::connected() const { return impl_->session->connected(); }
 
 PeerId Broker::self() const { return impl_->session->self(); }
+
+bool Broker::resumed() const { return impl_->session->resumed(); }
+
+void Broker::end_session() const { impl_->session->end_with_connection(); }
 
 }  // namespace oast

@@ -23,7 +23,8 @@ ControlConnection::Options control_options(const BrokerEndpoint& endpoint,
       .on_message = std::move(handlers.on_control),
       .on_refused = std::move(handlers.on_control_refused),
       .on_sent = std::move(handlers.on_sent),
-      .on_lost = std::move(handlers.on_lost)};
+      .on_lost = std::move(handlers.on_lost),
+      .redial = std::move(handlers.redial)};
 }
 
 /// Who waits for an answer of an embedded broker does that broker's work.
@@ -51,10 +52,10 @@ void Connection::start() {
   });
 }
 
-void Connection::stop() {
+void Connection::stop(bool for_good) {
   stopping_ = true;
   data_.close();
-  control_.finish();
+  control_.finish(for_good);
 }
 
 }  // namespace oast::detail

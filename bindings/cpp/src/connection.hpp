@@ -30,6 +30,8 @@ class Connection {
     std::function<void()> on_sent;
     /// The broker is gone. Called once.
     std::function<void(const std::string& why)> on_lost;
+    /// It may `replace` the socket of data meanwhile.
+    ControlConnection::Redial redial = {};
   };
 
   /// `endpoint` outlives it.
@@ -40,8 +42,9 @@ class Connection {
 
   /// Starts the threads. Nothing is received before.
   void start();
-  /// Ends all waits, says Goodbye on control and ends that thread. Blocks. Called once.
-  void stop();
+  /// Ends all waits, says Goodbye on control, for good or not, and ends that thread. Blocks. Called
+  /// once.
+  void stop(bool for_good);
   /// Blocks until the background thread has ended, whose callback may wait for an open request.
   /// Called once, after `stop`.
   void join() { background_.join(); }

@@ -12,26 +12,30 @@ namespace oast::detail {
 
 namespace {
 
-constexpr const char* kMonitorEndpoint =
-    "inproc://oast-control-monitor";  // one connection per context
+/// libzmq frees the name of a monitor some time after its end: each has its own.
+std::string monitor_endpoint() {
+  static std::atomic<std::uint64_t> last{0};
+  return "inproc://oast-control-monitor-" + std::to_string(++last);
+}
 
 /// Looks that it takes at least to find the broker silent. One that is stopped for long between two
 /// looks has the others left to hear the broker.
 constexpr int kSlices = 5;
 
 zmq::socket_t monitor(zmq::context_t& context, zmq::socket_t& socket) {
-  if (zmq_socket_monitor(socket.handle(), kMonitorEndpoint, ZMQ_EVENT_DISCONNECTED) != 0)
+  const std::string endpoint = monitor_endpoint();
+  if (zmq_socket_monitor(socket.handle(), endpoint.c_str(), ZMQ_EVENT_DISCONNECTED) != 0)
     throw zmq::error_t();
   zmq::socket_t events(context, zmq::socket_type::pair);
   events.set(zmq::sockopt::linger, 0);
-  events.connect(kMonitorEndpoint);
+  events.connect(endpoint);
   return events;
 }
 
 }  // namespace
 
 ControlConnection::ControlConnection(zmq::context_t& context, zmq::socket_t socket, Options options)
-    : socket_(std::move(socket)), options_(std::move(options)) {
+    : context_(context), socket_(std::move(socket)), options_(std::move(options)) {
   if (options_.silence.count() > 0) monitor_ = monitor(context, socket_);
 }
 
@@ -55,22 +59,47 @@ void ControlConnection::after(std::chrono::milliseconds time, std::function<void
   wake_.signal();
 }
 
-void ControlConnection::finish() {
+void ControlConnection::drop_unsent() {
+  const std::lock_guard lock(mutex_);
+  outbox_.clear();
+}
+
+void ControlConnection::finish(bool for_good) {
+  if (for_good) for_good_ = true;
   finishing_ = true;
   wake_.signal();
   if (thread_.joinable()) thread_.join();
 }
 
 void ControlConnection::run() {
-  try {
-    serve();
-  } catch (const std::exception& error) {
-    if (!lost_) lose(error.what());
-  }
-  // Also when lost: it must not dial a broker that takes the place of the one we knew.
+  do {
+    try {
+      serve();
+    } catch (const std::exception& error) {
+      if (!lost_) lose(error.what());
+    }
+    close_sockets();
+  } while (lost_ && go_on());
+  if (lost_) options_.on_lost(why_);
+}
+
+/// Also when lost: it must not dial a broker that takes the place of the one we knew.
+void ControlConnection::close_sockets() {
   if (monitor_) zmq_socket_monitor(socket_.handle(), nullptr, 0);
   monitor_.close();
   socket_.close();
+}
+
+bool ControlConnection::go_on() {
+  if (!options_.redial || finishing_) return false;
+  auto next = options_.redial(why_);
+  if (!next) return false;
+  socket_ = std::move(*next);
+  monitor_ = monitor(context_, socket_);
+  unheard_ = {};
+  looked_ = Clock::now();
+  lost_ = false;
+  return true;
 }
 
 void ControlConnection::serve() {
@@ -79,14 +108,15 @@ void ControlConnection::serve() {
     const bool last = finishing_;
     transmit();
     if (last) {
-      wire::Packet goodbye = wire::pack(RequestId{}, wire::GoodbyeT{});
-      send_now(std::move(goodbye));
+      wire::GoodbyeT goodbye;
+      goodbye.end_session = for_good_;
+      send_now(wire::pack(RequestId{}, goodbye));
       return;
     }
     run_timers();
     count_silence();
     receive_all();
-    if (broken_off()) {
+    if (is_broken()) {
       lose("the connection broke");
     } else if (options_.silence.count() > 0 && unheard_ > options_.silence) {
       lose("no heartbeat for " + std::to_string(options_.silence.count()) + " ms");
@@ -160,7 +190,13 @@ void ControlConnection::pong(const wire::Ping& ping) {
   send_now(wire::pack(RequestId{}, answer));
 }
 
-bool ControlConnection::broken_off() {
+void ControlConnection::break_off() {
+  break_off_ = true;
+  wake_.signal();
+}
+
+bool ControlConnection::is_broken() {
+  if (break_off_.exchange(false)) return true;
   if (!monitor_) return false;
   zmq::message_t event;
   bool any = false;
@@ -185,8 +221,8 @@ void ControlConnection::sleep() {
 
 void ControlConnection::lose(const std::string& why) {
   lost_ = true;
+  why_ = why;
   socket_.set(zmq::sockopt::linger, 0);  // there is nobody to send to
-  options_.on_lost(why);
 }
 
 }  // namespace oast::detail

@@ -26,6 +26,10 @@ class ControlConnection {
  public:
   using Clock = std::chrono::steady_clock;
 
+  /// Gives another socket when the connection is gone, which may take its time, or nothing when
+  /// there will be none, and why.
+  using Redial = std::function<std::optional<zmq::socket_t>(std::string& why)>;
+
   struct Options {
     /// No message for so long, and the broker counts as gone. 0: it lives as long as we do.
     std::chrono::milliseconds silence{0};
@@ -37,6 +41,8 @@ class ControlConnection {
     std::function<void()> on_sent;
     /// Called once, after which nothing is sent or received.
     std::function<void(const std::string& why)> on_lost;
+    /// If given, asked before that.
+    Redial redial = {};
   };
 
   ControlConnection(zmq::context_t& context, zmq::socket_t socket, Options options);
@@ -48,11 +54,15 @@ class ControlConnection {
   void start();
   /// To the broker, in the order of the calls.
   void send(wire::Packet packet);
+  /// Throws away what was not sent yet.
+  void drop_unsent();
   /// Runs `task` on its own thread when the time is over; never, if the connection ends before.
   void after(std::chrono::milliseconds time, std::function<void()> task);
-  /// Says Goodbye after all that was to be sent, and ends the thread. Blocks. May be called again,
-  /// but not by two threads at once nor on its own thread.
-  void finish();
+  /// Counts as gone from now on. Does not block.
+  void break_off();
+  /// Says Goodbye, also to the session if it is `for_good`, after all that was to be sent, and ends
+  /// the thread. Blocks. May be called again, but not by two threads at once nor on its own thread.
+  void finish(bool for_good = false);
 
  private:
   struct Timer {
@@ -62,6 +72,8 @@ class ControlConnection {
 
   void run();
   void serve();
+  void close_sockets();
+  bool go_on();
   void transmit();
   void send_now(wire::Packet&& packet);
   void run_timers();
@@ -69,10 +81,11 @@ class ControlConnection {
   std::chrono::milliseconds slice() const;
   void receive_all();
   void pong(const wire::Ping& ping);
-  bool broken_off();
+  bool is_broken();
   void sleep();
   void lose(const std::string& why);
 
+  zmq::context_t& context_;
   // Touched by the thread only, once it runs.
   zmq::socket_t socket_;
   zmq::socket_t monitor_;  // says when the connection breaks; not open when that cannot happen
@@ -80,12 +93,15 @@ class ControlConnection {
   Clock::time_point looked_ = Clock::now();
   std::chrono::nanoseconds unheard_{0};  // how long we ran since the broker was heard
   bool lost_ = false;
+  std::string why_;  // it is lost
 
   const wire::WakeFd wake_;
   std::mutex mutex_;
   std::vector<wire::Packet> outbox_;  // guarded by mutex_
   std::vector<Timer> timers_;         // guarded by mutex_
   std::atomic<bool> finishing_{false};
+  std::atomic<bool> for_good_{false};
+  std::atomic<bool> break_off_{false};
   std::thread thread_;
 };
 

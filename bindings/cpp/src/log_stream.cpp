@@ -30,8 +30,17 @@ void LogStream::change(Lock& lock) {
 void LogStream::push(wire::Addressed&& message) {
   Lock lock(mutex_);
   if (ended_) return;
+  came_ = last_number(message);
   entries_.push_back({std::move(message), {}});
   change(lock);
+}
+
+wire::Packet LogStream::ask() {
+  const Lock lock(mutex_);
+  wire::ReadLogT asked = asked_;
+  asked.from = std::max(asked.from, came_ + 1);
+  unacknowledged_ = 0;
+  return wire::pack(id_, asked);
 }
 
 void LogStream::push(Failure failure) {
@@ -136,6 +145,13 @@ bool LogStreams::take_in(const wire::Refused& refused) {
   const auto stream = find(refused.route.reader);
   if (stream) stream->push(refused.failure("this host"));
   return static_cast<bool>(refused.route.reader);
+}
+
+std::vector<wire::Packet> LogStreams::ask_again() {
+  const std::lock_guard lock(mutex_);
+  std::vector<wire::Packet> asked;
+  for (const auto& [id, stream] : streams_) asked.push_back(stream->ask());
+  return asked;
 }
 
 void LogStreams::fail_all(const Failure& failure) {

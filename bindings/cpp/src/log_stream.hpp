@@ -1,6 +1,7 @@
 // Records of a log on their way to a reader.
 #pragma once
 
+#include <algorithm>
 #include <atomic>
 #include <cstddef>
 #include <cstdint>
@@ -10,6 +11,8 @@
 #include <mutex>
 #include <optional>
 #include <unordered_map>
+#include <utility>
+#include <vector>
 
 #include "oast/error.hpp"
 #include "oast/frames.hpp"
@@ -21,12 +24,13 @@ namespace oast::detail {
 /// broker sends so much ahead of what is acknowledged. Thread-safe; no function blocks.
 class LogStream {
  public:
-  LogStream(RequestId id, KernelId kernel, std::uint64_t from) : id_(id), kernel_(kernel) {
-    position_ = from == 0 ? 1 : from;
-  }
+  LogStream(RequestId id, wire::ReadLogT asked)
+      : id_(id), asked_(std::move(asked)), position_(std::max<std::uint64_t>(asked_.from, 1)) {}
 
   RequestId id() const { return id_; }
-  KernelId kernel() const { return kernel_; }
+  KernelId kernel() const { return KernelId{asked_.kernel}; }
+  /// The ReadLog that goes on behind what came.
+  wire::Packet ask();
   /// There is something to take, or it has ended.
   bool ready() const noexcept { return ready_; }
   std::uint64_t position() const noexcept { return position_; }
@@ -61,11 +65,12 @@ class LogStream {
   std::uint64_t count(const wire::Addressed& message);
 
   const RequestId id_;
-  const KernelId kernel_;
+  const wire::ReadLogT asked_;
   std::atomic<bool> ready_{false};
   std::atomic<std::uint64_t> position_;
 
   std::mutex mutex_;
+  std::uint64_t came_ = 0;     // the last number, guarded by mutex_
   std::deque<Entry> entries_;  // guarded by mutex_, as all below
   bool ended_ = false;
   std::uint64_t next_ = 0;
@@ -84,6 +89,8 @@ class LogStreams {
   /// Takes in what belongs to a stream; says whether it did.
   bool take_in(wire::Addressed& message);
   bool take_in(const wire::Refused& refused);
+  /// One ReadLog each, to go on over another connection.
+  std::vector<wire::Packet> ask_again();
   /// Ends all, and takes no more.
   void fail_all(const Failure& failure);
 

@@ -37,13 +37,17 @@ wire::Packet write(wire::Writer& writer, RequestId id, const Evaluator::Request&
   if (!options.args.empty()) args = writer.values(options.args);
   if (request.what == What::eval) {
     const Text name = write(writer, options.source_name);
-    return writer.finish(id, wire::CreateEval(builder, code, name, args, options.lane, reply,
-                                              timeout, kill, options.keep));
+    return writer.finish(id,
+                         wire::CreateEval(builder, code, name, args, options.lane, reply, timeout,
+                                          kill, options.keep),
+                         wire::kNumberLater);
   }
   const Text path = request.what == What::call ? code : Text{};
   const Text source = request.what == What::call ? Text{} : code;
-  return writer.finish(id, wire::CreateCall(builder, path, source, args, options.lane, reply,
-                                            timeout, kill, options.keep));
+  return writer.finish(id,
+                       wire::CreateCall(builder, path, source, args, options.lane, reply, timeout,
+                                        kill, options.keep),
+                       wire::kNumberLater);
 }
 
 /// This thread's: empty between messages.
@@ -75,7 +79,8 @@ wire::Packet build(RequestId id, const Evaluator::Request& request, const EvalOp
 wire::Packet build_put(RequestId id, ChannelId channel, const Value& value, bool back) {
   wire::Writer& writer = writer_of_this_thread();
   const auto written = writer.value(value);
-  return writer.finish(id, wire::CreateChannelPut(writer.builder(), channel.value, written, back));
+  return writer.finish(id, wire::CreateChannelPut(writer.builder(), channel.value, written, back),
+                       wire::kNumberLater);
 }
 
 wire::StartT start_request(std::string_view spec, const StartOptions& options) {

@@ -12,6 +12,8 @@
 
 namespace oast::detail {
 
+// Messages to kernels are packed with kNumberLater, for a session.
+
 /// The Eval or Call message of a request. Throws Error(invalid) for what is too large or
 /// nests too deeply.
 wire::Packet build(RequestId id, const Evaluator::Request& request, const EvalOptions& options);

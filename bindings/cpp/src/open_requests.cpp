@@ -1,5 +1,6 @@
 #include "open_requests.hpp"
 
+#include <set>
 #include <utility>
 
 namespace oast::detail {
@@ -37,6 +38,24 @@ std::shared_ptr<Request> OpenRequests::take(RequestId id, PeerId from) {
 bool OpenRequests::contains(RequestId id) const {
   const std::lock_guard lock(mutex_);
   return table_.contains(id.value);
+}
+
+std::shared_ptr<Request> OpenRequests::oldest(PeerId kernel) const {
+  const std::lock_guard lock(mutex_);
+  std::shared_ptr<Request> first;
+  for (const auto& [id, request] : table_)
+    if (request->kernel() && peer_of(request->kernel()->id()) == kernel &&
+        (!first || id < first->id().value))
+      first = request;
+  return first;
+}
+
+std::vector<PeerId> OpenRequests::kernels() const {
+  const std::lock_guard lock(mutex_);
+  std::set<PeerId> all;
+  for (const auto& [id, request] : table_)
+    if (request->kernel()) all.insert(peer_of(request->kernel()->id()));
+  return {all.begin(), all.end()};
 }
 
 void OpenRequests::spoil(RequestId id, std::exception_ptr thrown) noexcept {

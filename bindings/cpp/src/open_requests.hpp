@@ -7,6 +7,7 @@
 #include <memory_resource>
 #include <mutex>
 #include <unordered_map>
+#include <vector>
 
 #include "oast/ids.hpp"
 #include "request.hpp"
@@ -24,6 +25,10 @@ class OpenRequests {
   std::shared_ptr<Request> find(RequestId id, PeerId from) const;
   std::shared_ptr<Request> take(RequestId id, PeerId from);
   bool contains(RequestId id) const;
+  /// Of those that ask the kernel the one that was made first; nothing when there is none.
+  std::shared_ptr<Request> oldest(PeerId kernel) const;
+  /// Whom the open requests ask, each once.
+  std::vector<PeerId> kernels() const;
   /// Request::spoil_with, unless it has ended.
   void spoil(RequestId id, std::exception_ptr thrown) noexcept;
   /// No more are taken in.

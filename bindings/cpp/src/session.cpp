@@ -51,36 +51,35 @@ void complain(const char* what) noexcept {
   }
 }
 
-wire::HelloT hello(const BrokerEndpoint& endpoint, const std::string& name) {
-  wire::HelloT result;
-  result.role = wire::Role::host;
-  result.token = endpoint.token;
-  result.name = name;
-  result.pid = ::getpid();
-  return result;
-}
-
 wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
   wire::InputReplyT reply;
   reply.text = line.value_or("");
   reply.eof = !line;
-  return wire::pack(id, reply);
+  return wire::pack(id, reply, wire::kNumberLater);
 }
 
 }  // namespace
 
 std::shared_ptr<Session> Session::open(BrokerEndpoint endpoint, const std::string& name,
-                                       milliseconds timeout) {
-  auto connection = wire::dial(endpoint.context(), endpoint.control, endpoint.data,
-                               hello(endpoint, name), timeout, throw_if_interrupted);
-  std::shared_ptr<Session> session(
-      new Session(std::move(endpoint), std::move(connection)));  // NOLINT
+                                       milliseconds timeout,
+                                       std::unique_ptr<Resumption> resumption) {
+  auto connection =
+      wire::dial(endpoint.context(), endpoint.control, endpoint.data,
+                 hello(endpoint, name, resumption.get()), timeout, throw_if_interrupted);
+  if (connection.resumed) resumption->go_on_after(connection);
+  std::shared_ptr<Session> session(new Session(  // NOLINT
+      std::move(endpoint), name, std::move(connection), std::move(resumption)));
   session->connection_.start();
   return session;
 }
 
-Session::Session(BrokerEndpoint endpoint, wire::Connection connection)
+Session::Session(BrokerEndpoint endpoint, std::string name, wire::Connection connection,
+                 std::unique_ptr<Resumption> resumption)
     : endpoint_(std::move(endpoint)),
+      name_(std::move(name)),
+      resumption_(std::move(resumption)),
+      resumed_(connection.resumed),
+      last_id_(connection.last_request.value),
       memory_(
           std::make_shared<ReceivedMemory>([this](milliseconds time, std::function<void()> task) {
             connection_.control().after(time, std::move(task));
@@ -92,7 +91,9 @@ Session::Session(BrokerEndpoint endpoint, wire::Connection connection)
            .on_control = [this](wire::Addressed&& message) { on_control(std::move(message)); },
            .on_control_refused = [this](const wire::Refused& refused) { refuse(refused); },
            .on_sent = [this] { attend(); },
-           .on_lost = [this](const std::string& why) { on_lost(why); }}) {}
+           .on_lost = [this](const std::string& why) { on_lost(why); },
+           .redial = resumption_ ? [this](std::string& why) { return redial(why); }
+                                 : ControlConnection::Redial{}}) {}
 
 Session::~Session() { memory_->close(); }
 
@@ -100,7 +101,7 @@ void Session::close() {
   deliver_all();
   connected_ = false;
   memory_->close();
-  connection_.stop();
+  connection_.stop(for_good_);
   end_all("the connection was closed");
   connection_.join();
   if (endpoint_.embedded) endpoint_.embedded->stop();
@@ -108,13 +109,28 @@ void Session::close() {
 
 /// Until the broker has received all that was sent on data: it answers a Goodbye there after that.
 void Session::deliver_all() noexcept try {
-  if (!connected_) return;
+  if (!connected_ || cut_) return;
+  // Whoever goes on with the session is not to get again what was done with here.
+  if (resumption_)
+    for (const auto& [kernel, number] : acknowledgements_.all_done()) acknowledge(kernel, number);
   const auto goodbye = make_request({});
   if (!register_request(goodbye)) return;
   connection_.data().send(PeerId{}, wire::pack(goodbye->id(), wire::GoodbyeT{}));
   connection_.data().wait([&] { return goodbye->ready(); }, Clock::now() + kDelivery);
 } catch (const std::exception&) {
   // No memory, say: it leaves without knowing.
+}
+
+void Session::send_control(wire::Packet packet) {
+  if (resumption_) return resumption_->send(connection_, std::move(packet));
+  wire::set_number(packet, 0);
+  connection_.control().send(std::move(packet));
+}
+
+void Session::send_data(PeerId to, wire::Packet packet) {
+  if (resumption_) return resumption_->send_data(connection_, to, std::move(packet));
+  wire::set_number(packet, 0);
+  connection_.data().send(to, std::move(packet));
 }
 
 bool Session::in_callback() { return callback_depth > 0; }
@@ -135,7 +151,7 @@ Future<Value> Session::submit(const std::shared_ptr<KernelHandle>& kernel,
   if (asked.reply == Evaluator::Request::Reply::nothing) {
     if (death) raise({FailureKind::kernel_died, death->explanation, {}, {}, *death});
     if (!connected_) raise(gone("the connection ended"));
-    connection_.data().send(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
+    send_data(peer_of(kernel->id()), build(RequestId{++last_id_}, asked, options));
     attend();
     return {};
   }
@@ -225,10 +241,11 @@ void Session::take_back(const std::shared_ptr<Request>& start) {
 }
 
 void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
+  if (resumed_) ask_for_missed(kernel->id());
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });
-    if (at->second.empty()) acknowledgements_.forget(at->first);
+    if (at->second.empty()) forget(at->first);
     at = at->second.empty() ? adopted_.erase(at) : std::next(at);
   }
   adopted_[peer_of(kernel->id())].push_back(kernel);
@@ -248,6 +265,8 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
   const CallbackScope scope;
   const wire::Message& root = message.packet.root();
   const RequestId id{root.id()};
+  if (resumption_ && cuts_off(message)) return connection_.control().break_off();
+  if (!is_new(message)) return;
   if ((message.route.reader || !message.peer) && logs_.take_in(message)) {
     connection_.data().notify();
     return;
@@ -256,6 +275,7 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
     return on_output(message.peer, id, std::move(message.packet));
   if (const auto* asked = root.body_as_Acknowledge(); asked != nullptr && !message.peer)
     return on_asked(*asked);
+  if (const auto* gap = root.body_as_Gap()) return on_gap(*gap);
   const RecordKey record{message.peer, message.peer ? root.number() : 0};
   const std::size_t bytes = message.packet.bytes();
   if (const auto* asked = root.body_as_InputRequest()) {
@@ -269,6 +289,10 @@ void Session::on_data(wire::Addressed&& message) noexcept try {
 }
 
 void Session::on_asked(const wire::Acknowledge& asked) {
+  if (asked.kernel() == 0) {
+    if (resumption_) resumption_->acknowledge_data(asked.number());
+    return;
+  }
   const RecordKey record{PeerId{asked.kernel()}, asked.number()};
   acknowledge(record.kernel, acknowledgements_.asked(record));
 }
@@ -283,6 +307,8 @@ void Session::refuse(const wire::Refused& refused) {
 
 void Session::on_data_refused(const wire::Refused& refused) noexcept try {
   if (refused.route.reader && logs_.take_in(refused)) return connection_.data().notify();
+  if (resumption_ && !resumption_->take_data(connection_, refused.peer, refused.head.number, 0))
+    return;
   switch (refused.head.body) {
     case wire::Body::Output:
       try {
@@ -291,7 +317,7 @@ void Session::on_data_refused(const wire::Refused& refused) noexcept try {
         return requests_.spoil(refused.head.id, std::current_exception());
       }
     case wire::Body::InputRequest:
-      return connection_.data().send(refused.peer, input_reply(refused.head.id, std::nullopt));
+      return send_data(refused.peer, input_reply(refused.head.id, std::nullopt));
     default:
       return refuse(refused);
   }
@@ -324,7 +350,7 @@ void Session::on_input_request(PeerId kernel, RequestId id, const wire::InputReq
   } catch (const std::exception&) {
     // No memory, or no thread to be had: nor an answer.
   }
-  connection_.data().send(kernel, input_reply(id, std::nullopt));
+  send_data(kernel, input_reply(id, std::nullopt));
 }
 
 bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
@@ -347,7 +373,7 @@ bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest
       reply = input_reply(id, std::nullopt);
     }
     if (const auto session = weak.lock()) {
-      session->connection_.data().send(kernel, std::move(reply));
+      session->send_data(kernel, std::move(reply));
       session->attend();
     }
   }).detach();
@@ -357,6 +383,12 @@ bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest
 void Session::on_control(wire::Addressed&& message) {
   const CallbackScope scope;
   const RequestId id{message.packet.root().id()};
+  if (resumption_) {
+    const wire::Message& root = message.packet.root();
+    if (!resumption_->take(connection_, root.number(), message.packet.bytes())) return;
+    if (const auto* done = root.body_as_Acknowledge())
+      return resumption_->acknowledge(done->number());
+  }
   if (logs_.take_in(message)) return connection_.data().notify();
   if (const auto request = requests_.take(id, PeerId{})) {
     request->answer(std::move(message.packet), PeerId{});
@@ -364,6 +396,7 @@ void Session::on_control(wire::Addressed&& message) {
     return;
   }
   // A complaint about no request in particular: the broker counts us as gone.
+  if (resumption_ && cuts_off(message)) return connection_.control().break_off();
   const auto* failure = message.packet.root().body_as_Failure();
   if (failure != nullptr && !id &&
       (failure->kind() == wire::FailureKind::permission_denied ||

@@ -22,6 +22,7 @@
 #include "open_requests.hpp"
 #include "received_memory.hpp"
 #include "request.hpp"
+#include "resumption.hpp"
 
 namespace oast::detail {
 
@@ -34,9 +35,11 @@ class Session : public std::enable_shared_from_this<Session> {
  public:
   using Clock = std::chrono::steady_clock;
 
-  /// Dials and starts the threads. Throws as wire::dial.
+  /// Dials and starts the threads. With `resumption` it comes back by itself when its connection is
+  /// gone. Throws as wire::dial.
   static std::shared_ptr<Session> open(BrokerEndpoint endpoint, const std::string& name,
-                                       std::chrono::milliseconds timeout);
+                                       std::chrono::milliseconds timeout,
+                                       std::unique_ptr<Resumption> resumption = {});
   ~Session();
   Session(const Session&) = delete;
   Session& operator=(const Session&) = delete;
@@ -49,6 +52,12 @@ class Session : public std::enable_shared_from_this<Session> {
   const BrokerEndpoint& endpoint() const { return endpoint_; }
   PeerId self() const { return connection_.self(); }
   bool connected() const { return connected_; }
+  /// It has a name, under which it can be gone on with.
+  bool resumable() const { return resumption_ != nullptr; }
+  /// An earlier process began it.
+  bool resumed() const { return resumed_; }
+  /// `close` ends it at the broker, too.
+  void end_with_connection() { for_good_ = true; }
   /// True on a thread that runs a callback or continuation of any session, which must not block.
   static bool in_callback();
 
@@ -67,7 +76,8 @@ class Session : public std::enable_shared_from_this<Session> {
   template <class Object>
   std::shared_ptr<Request> ask(const Object& object, std::shared_ptr<KernelHandle> kernel = {}) {
     auto request = make_request(std::move(kernel));
-    if (register_request(request)) connection_.control().send(wire::pack(request->id(), object));
+    if (register_request(request))
+      send_control(wire::pack(request->id(), object, wire::kNumberLater));
     return request;
   }
   /// The same, and blocks for the answer, which it throws if it is a failure.
@@ -113,7 +123,10 @@ class Session : public std::enable_shared_from_this<Session> {
   void end_haste() noexcept { --haste_; }
 
  private:
-  Session(BrokerEndpoint endpoint, wire::Connection connection);
+  static wire::HelloT hello(const BrokerEndpoint& endpoint, const std::string& name,
+                            Resumption* resumption);
+  Session(BrokerEndpoint endpoint, std::string name, wire::Connection connection,
+          std::unique_ptr<Resumption> resumption);
 
   std::shared_ptr<Request> make_request(std::shared_ptr<KernelHandle> kernel);
   /// False when the session is closed; the request has ended then.
@@ -121,10 +134,22 @@ class Session : public std::enable_shared_from_this<Session> {
   template <class Build>
   std::shared_ptr<Request> send_data(std::shared_ptr<Request> request, const Build& build) {
     wire::Packet packet = build(request->id());
-    if (register_request(request))
-      connection_.data().send(peer_of(request->kernel()->id()), std::move(packet));
+    if (register_request(request)) send_data(peer_of(request->kernel()->id()), std::move(packet));
     return request;
   }
+
+  /// Packed with kNumberLater.
+  void send_control(wire::Packet packet);
+  void send_data(PeerId to, wire::Packet packet);
+  /// False: it came before the connection was lost.
+  bool is_new(const wire::Addressed& message);
+  /// The broker says that it does not know the connection any more.
+  static bool cuts_off(const wire::Addressed& message);
+  void ask_for_missed(KernelId kernel);
+  std::optional<zmq::socket_t> redial(std::string& why);
+  std::optional<wire::Connection> dial_again();
+  void forget(PeerId kernel);
+  void on_gap(const wire::Gap& gap);
 
   void deliver_all() noexcept;
   template <class Ready>
@@ -158,12 +183,18 @@ class Session : public std::enable_shared_from_this<Session> {
   void end_logs(const std::string& why) noexcept;
   void take_back(const std::shared_ptr<Request>& start);
   void interrupt(RequestId id, KernelId kernel, std::chrono::milliseconds patience);
+  std::vector<PeerId> known_kernels();
   std::vector<std::shared_ptr<KernelHandle>> adopted(PeerId kernel);
 
   const BrokerEndpoint endpoint_;  // before the sockets, which live in its context
-  std::atomic<std::uint64_t> last_id_{0};
+  const std::string name_;
+  const std::unique_ptr<Resumption> resumption_;  // nullptr: it ends with its connection
+  const bool resumed_;
+  std::atomic<bool> for_good_{false};
+  std::atomic<std::uint64_t> last_id_;
   std::atomic<bool> connected_{true};
-  std::atomic<int> haste_{0};  // requests that somebody depends on without waiting for them
+  std::atomic<bool> cut_{false};  // its connection is gone, and it tries to come back
+  std::atomic<int> haste_{0};     // requests that somebody depends on without waiting for them
   OpenRequests requests_;
   Acknowledgements acknowledgements_;
   LogStreams logs_;

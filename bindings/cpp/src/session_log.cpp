@@ -7,18 +7,18 @@
 namespace oast::detail {
 
 std::shared_ptr<LogStream> Session::read_log(KernelId kernel, const LogOptions& options) {
-  auto stream = std::make_shared<LogStream>(RequestId{++last_id_}, kernel, options.from);
-  if (!logs_.add(stream)) {
-    stream->fail({.kind = FailureKind::disconnected, .message = "the connection ended"});
-    return stream;
-  }
   wire::ReadLogT asked;
   asked.kernel = kernel.value;
   asked.from = options.from;
   asked.host = options.host.value;
   asked.request = options.request.value;
   asked.follow = options.follow;
-  connection_.data().send(PeerId{}, wire::pack(stream->id(), asked));
+  auto stream = std::make_shared<LogStream>(RequestId{++last_id_}, std::move(asked));
+  if (!logs_.add(stream)) {
+    stream->fail({.kind = FailureKind::disconnected, .message = "the connection ended"});
+    return stream;
+  }
+  connection_.data().send(PeerId{}, stream->ask());
   attend();
   return stream;
 }

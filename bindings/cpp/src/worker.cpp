@@ -54,7 +54,7 @@ class ChannelsOfKernel : public detail::ChannelHome {
   static wire::Packet pack(RequestId id, ChannelId channel) {
     Object asked;
     asked.channel = channel.value;
-    return wire::pack(id, asked);
+    return wire::pack(id, asked, wire::kNumberLater);
   }
 
   const std::shared_ptr<Session> session_;
@@ -75,7 +75,8 @@ struct Worker::Impl {
   /// Asks the kernel, and blocks for its answer.
   template <class Object>
   std::shared_ptr<detail::Request> ask_kernel(const Object& object) const {
-    auto request = session->ask_kernel(state, [&](RequestId id) { return wire::pack(id, object); });
+    auto request = session->ask_kernel(
+        state, [&](RequestId id) { return wire::pack(id, object, wire::kNumberLater); });
     try {
       request->wait(std::nullopt);
     } catch (const Error&) {
@@ -112,7 +113,8 @@ Worker::Worker(std::string_view spec, StartOptions options) {
   const auto started = broker.impl_->session->start_and_wait(detail::start_request(spec, options));
   impl_ = std::make_shared<Impl>(std::move(broker), detail::read(started->reply<wire::Kernel>()),
                                  std::move(options.on_output), std::move(options.on_input));
-  impl_->owner = !options.detach;
+  // A session's kernels outlive the process, and so its Workers.
+  impl_->owner = !options.detach && !impl_->session->resumable();
 }
 
 Worker::Worker(std::shared_ptr<Impl> impl) : impl_(std::move(impl)) {}

@@ -42,6 +42,17 @@ void require_listener(const std::string& endpoint) {
               "no broker answers at " + path + " (" + std::strerror(error) + ")");  // NOLINT
 }
 
+}  // namespace
+
+bool listens(const std::string& endpoint) try {
+  require_listener(endpoint);
+  return true;
+} catch (const Error&) {
+  return false;
+}
+
+namespace {
+
 zmq::socket_t connect(zmq::context_t& context, const std::string& endpoint) {
   zmq::socket_t socket(context, zmq::socket_type::dealer);
   socket.set(zmq::sockopt::sndhwm, 0);

@@ -37,19 +37,19 @@ int system_poll(std::span<pollfd> fds, int milliseconds) {
 struct SharedSocket::Impl {
   Impl(zmq::socket_t s, Limits l, Handler h, Poll p, RefusedHandler r)
       : socket(std::move(s)),
+        socket_fd(socket.get(zmq::sockopt::fd)),
         limits(l),
         handler(std::move(h)),
         poll(p ? std::move(p) : Poll(system_poll)),
-        on_refused(std::move(r)),
-        socket_fd(socket.get(zmq::sockopt::fd)) {}
+        on_refused(std::move(r)) {}
 
   // Touched by the holder only.
   zmq::socket_t socket;
+  int socket_fd;
   const Limits limits;
   const Handler handler;
   const Poll poll;
   const RefusedHandler on_refused;
-  const int socket_fd;
 
   const WakeFd wake;
 
@@ -58,13 +58,23 @@ struct SharedSocket::Impl {
   TurnLock turns;
   bool polling = false;  // the holder is in poll(2) and needs `wake` to notice anything
   bool closed = false;
+  bool suspended = false;
   std::vector<Addressed> outbox;
+  std::optional<zmq::socket_t> next;  // replaces `socket` as soon as the holder looks
 
   void wake_holder() const {
     if (polling) wake.signal();
   }
 
+  void adopt_next() {
+    if (!next) return;
+    socket.set(zmq::sockopt::linger, 0);  // nobody is there to send to
+    socket = *std::exchange(next, std::nullopt);
+    socket_fd = socket.get(zmq::sockopt::fd);
+  }
+
   void transmit(Lock& lock) {
+    adopt_next();
     while (!outbox.empty()) {
       auto batch = std::exchange(outbox, {});
       lock.unlock();
@@ -114,7 +124,7 @@ struct SharedSocket::Impl {
       if (!first && passed(deadline)) return;
       if (receive_one(lock)) continue;
       // What arrived for the outbox, or changed `stop`, while unlocked above did not signal.
-      if (!outbox.empty()) continue;
+      if (!outbox.empty() || next) continue;
       if (stop() || passed(deadline)) return;
       if (sleep(lock, deadline) || signalled == nullptr) continue;
       *signalled = true;
@@ -133,7 +143,7 @@ SharedSocket::~SharedSocket() { close(); }
 void SharedSocket::send(PeerId to, Packet packet) {
   Impl& s = *impl_;
   Lock lock(s.mutex);
-  if (s.closed) return;
+  if (s.closed || s.suspended) return;
   const bool nested = s.turns.mine();
   if (s.turns.held() && !nested) {
     s.outbox.push_back({to, std::move(packet)});
@@ -144,6 +154,7 @@ void SharedSocket::send(PeerId to, Packet packet) {
     s.transmit(lock);  // what others queued came first
   else
     s.turns.take();
+  s.adopt_next();
   lock.unlock();
   wire::send(s.socket, to, packet);
   lock.lock();
@@ -190,6 +201,26 @@ void SharedSocket::background(std::chrono::milliseconds linger, Clock::time_poin
         lock, [&] { return s.turns.claimed() || s.closed; }, deadline);
     s.release(lock);
   }
+}
+
+void SharedSocket::suspend() {
+  Impl& s = *impl_;
+  const Lock lock(s.mutex);
+  s.suspended = true;
+  s.outbox.clear();
+}
+
+void SharedSocket::replace(zmq::socket_t socket) {
+  Impl& s = *impl_;
+  const Lock lock(s.mutex);
+  s.suspended = false;
+  s.outbox.clear();
+  s.next = std::move(socket);
+  if (!s.turns.held()) {
+    s.adopt_next();
+    s.turns.hurry();  // there may be something to receive
+  }
+  s.wake_holder();
 }
 
 void SharedSocket::notify() {

@@ -116,6 +116,13 @@ struct ConnectOptions {
   /// Shown instead of the one in the broker's directory. A kernel that is a host, too, has got one;
   /// what it starts then ends with it.
   std::string token = {};
+  /// A name makes this host a session that can be gone on with: when its connection is gone it
+  /// comes back by itself, and a later process that names it has its kernels, gets what it has not
+  /// been sent and may send more; whoever names it last has it. Empty: what it started ends with
+  /// its connection. 1 to 64 letters, digits, '-', '_' and '.'.
+  std::string session = {};
+  /// How long its kernels, and the answers to its requests, wait for it.
+  std::chrono::milliseconds session_timeout{std::chrono::hours(24)};
 };
 
 /// Callbacks of a Worker that is attached to a kernel: see EvalOptions.
@@ -142,8 +149,9 @@ class Broker {
   static Broker process_default();
   /// The daemon that lives in a directory, or, given a name without a slash, in
   /// runtime_root()/name; empty means "default". Blocks at most `options.timeout`. Throws
-  /// Error(not_found) when no broker lives there, permission_denied when its token cannot be read
-  /// or is refused, incompatible, disconnected when it does not answer.
+  /// Error(not_found) when no broker lives there, permission_denied when its token or the secret of
+  /// the session cannot be read or is refused, invalid for the name of one, incompatible,
+  /// disconnected when it does not answer.
   static Broker connect(std::string_view directory_or_name = {},
                         const ConnectOptions& options = {});
 
@@ -196,8 +204,12 @@ class Broker {
   /// False once the broker was found gone; then every function fails with `disconnected`. Does not
   /// block.
   bool connected() const;
-  /// Our own peer id: the owner of the kernels we start.
+  /// Our own peer id: the owner of the kernels we start. A session keeps it.
   PeerId self() const;
+  /// It has a session that an earlier process began.
+  bool resumed() const;
+  /// Its session shall end with its connection, which then ends its kernels.
+  void end_session() const;
 
  private:
   friend class LogReader;

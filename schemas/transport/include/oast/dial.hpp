@@ -28,6 +28,9 @@ struct Connection {
   RequestId last_request{};
 };
 
+/// Whether somebody listens at an endpoint; true of one that is no ipc path. Does not block.
+bool listens(const std::string& endpoint);
+
 /// Connects, says Hello on control, Join on data. Blocks until done, at most `timeout`.
 /// Versions are filled in. Throws Error: what the broker answered (permission_denied,
 /// incompatible), or disconnected when nobody answered; and what `while_waiting` throws, which is

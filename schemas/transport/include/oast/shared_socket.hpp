@@ -58,6 +58,12 @@ class SharedSocket {
   /// thread at a time may be in here.
   void background(std::chrono::milliseconds linger, Clock::time_point deadline);
 
+  /// Its connection is gone: `send` drops until `replace`. Waits go on.
+  void suspend();
+  /// Goes on with another socket, of whose kind the constructor says more. What was still to be
+  /// sent is dropped. Messages that the old one had received and nobody has handled are, too.
+  void replace(zmq::socket_t socket);
+
   /// Makes every waiting thread look at its condition again, and the background take the socket at
   /// once if it is free.
   void notify();
