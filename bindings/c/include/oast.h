@@ -207,12 +207,18 @@ typedef struct oast_connect_options {
   const char* token;   /* shown instead of that in the broker's directory; a kernel that is a host,
                           too, has got one */
   uint32_t timeout_ms; /* for the handshake; 0: 5000 */
+  const char* session; /* a name by which this host can come back: when its connection is gone it
+                          does so by itself, and a later process that names it has its kernels and
+                          gets what was said since; whoever names it last has it. NULL: what it
+                          started ends with its connection */
+  uint64_t session_timeout_ms; /* how long its kernels and its answers wait for it; 0: a day */
 } oast_connect_options;
 
 /* The daemon that lives in a directory, or, given a name without a slash, in $XDG_RUNTIME_DIR/oast
  * or /tmp/oast-UID; NULL or "": "default". Blocks, at most options.timeout_ms. OAST_NOT_FOUND when
- * no broker lives there, OAST_PERMISSION_DENIED when the token cannot be read or is refused,
- * OAST_INCOMPATIBLE, OAST_DISCONNECTED when it does not answer. */
+ * no broker lives there, OAST_PERMISSION_DENIED when the token or the session's secret cannot be
+ * read or is refused, OAST_INVALID for the name of a session, OAST_INCOMPATIBLE, OAST_DISCONNECTED
+ * when it does not answer. */
 OAST_API oast_status oast_broker_connect(const char* directory_or_name,
                                          const oast_connect_options* options, oast_broker** broker);
 
@@ -226,8 +232,12 @@ OAST_API const char* oast_broker_directory(const oast_broker* broker);
 /* 0 once the broker was found gone; then every function fails with OAST_DISCONNECTED. Does not
  * block. */
 OAST_API int oast_broker_connected(const oast_broker* broker);
-/* Our own peer id: the owner of the kernels we start. Does not block. */
+/* Our own peer id: the owner of the kernels we start. A session keeps it. Does not block. */
 OAST_API uint64_t oast_broker_self(const oast_broker* broker);
+/* It has a session that an earlier process began. Does not block. */
+OAST_API int oast_broker_resumed(const oast_broker* broker);
+/* Its session shall end with its connection, which then ends its kernels. Does not block. */
+OAST_API void oast_broker_end_session(oast_broker* broker);
 
 /* These block until the broker has answered.
  *

@@ -1,4 +1,7 @@
+#include <algorithm>
+#include <chrono>
 #include <cstdint>
+#include <limits>
 #include <map>
 
 #include "api_boundary.hpp"
@@ -69,6 +72,10 @@ oast_status oast_broker_connect(const char* directory_or_name, const oast_connec
     made.name = oast::c::text_or_empty(given.name);
     made.token = oast::c::text_or_empty(given.token);
     made.timeout = oast::c::milliseconds_or(given.timeout_ms, 5000);
+    made.session = oast::c::text_or_empty(given.session);
+    if (given.session_timeout_ms != 0)
+      made.session_timeout = std::chrono::milliseconds(std::min<std::uint64_t>(
+          given.session_timeout_ms, std::numeric_limits<std::int64_t>::max()));
     give(room, oast::Broker::connect(oast::c::text_or_empty(directory_or_name), made));
   });
 }
@@ -83,6 +90,14 @@ const char* oast_broker_directory(const oast_broker* broker) {
 
 int oast_broker_connected(const oast_broker* broker) {
   return broker != nullptr && broker->broker.connected() ? 1 : 0;
+}
+
+int oast_broker_resumed(const oast_broker* broker) {
+  return broker != nullptr && broker->broker.resumed() ? 1 : 0;
+}
+
+void oast_broker_end_session(oast_broker* broker) {
+  if (broker != nullptr) broker->broker.end_session();
 }
 
 uint64_t oast_broker_self(const oast_broker* broker) {

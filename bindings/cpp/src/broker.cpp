@@ -17,8 +17,12 @@
 namespace oast {
 
 using detail::Session;
+using std::chrono::milliseconds;
 
 namespace {
+
+/// Longer than anybody waits, and short enough to reckon with.
+constexpr milliseconds kLongestSession = std::chrono::hours(24 * 365 * 100);
 
 std::optional<KernelId> as_id(std::string_view text) {
   std::uint64_t number = 0;
@@ -88,7 +92,7 @@ Broker Broker::connect(std::string_view directory_or_name, const ConnectOptions&
   if (!options.session.empty())
     resumption = std::make_unique<detail::Resumption>(detail::Resumption::Options{
         options.session, detail::session_secret(endpoint.directory, options.session),
-        std::max(options.session_timeout, std::chrono::milliseconds(0))});
+        std::clamp<milliseconds>(options.session_timeout, milliseconds(0), kLongestSession)});
   return Broker(Impl::make(
       Session::open(std::move(endpoint), options.name, options.timeout, std::move(resumption))));
 }

@@ -282,6 +282,17 @@ class Broker:
         broker = self._handle.use()
         return bool(lib.oast_broker_connected(broker))
 
+    @property
+    def resumed(self) -> bool:
+        """It has a session that an earlier process began."""
+        broker = self._handle.use()
+        return bool(lib.oast_broker_resumed(broker))
+
+    def end_session(self) -> None:
+        """Its session shall end with its connection, which then ends its kernels."""
+        broker = self._handle.use()
+        lib.oast_broker_end_session(broker)
+
     def close(self) -> None:
         """Workers made from it keep the connection."""
         self._handle.close()
@@ -309,14 +320,23 @@ def connect(
     name: str = "python",
     token: Optional[str] = None,
     timeout: float = 5.0,
+    session: Optional[str] = None,
+    session_timeout: float = 86400.0,
 ) -> Broker:
     """A connection to the daemon that lives in a directory, or, given a name without a slash, in
-    the user's own runtime directory; None: "default". `name` says who we are, to people."""
+    the user's own runtime directory; None: "default". `name` says who we are, to people.
+
+    With `session`, a name, this host can come back: it does so by itself when its connection is
+    gone, and a later process that names the same session has its kernels and gets what they said
+    since. Whoever names it last has it. Kernels and answers wait `session_timeout` seconds for it;
+    Workers that are dropped leave their kernels alone, `stop` and `end_session` end them."""
     options = _structures.ConnectOptions(
         size=ctypes.sizeof(_structures.ConnectOptions),
         name=_library.utf8(name),
         token=_library.utf8(token),
         timeout_ms=milliseconds(timeout),
+        session=_library.utf8(session),
+        session_timeout_ms=max(1, milliseconds(session_timeout)),
     )
     place = _library.utf8(os.fspath(directory_or_name) if directory_or_name else None)
     return Broker(lib.oast_broker_connect, place, ctypes.byref(options))

@@ -58,6 +58,8 @@ _SIGNATURES: Dict[str, Tuple[Any, List[Any]]] = {
     "oast_broker_directory": (c_char_p, [c_void_p]),
     "oast_broker_connected": (c_int, [c_void_p]),
     "oast_broker_self": (c_uint64, [c_void_p]),
+    "oast_broker_resumed": (c_int, [c_void_p]),
+    "oast_broker_end_session": (None, [c_void_p]),
     "oast_broker_list": (c_int, [c_void_p, POINTER(POINTER(KernelView)), POINTER(c_size_t)]),
     "oast_broker_find": (c_int, [c_void_p, c_char_p, POINTER(POINTER(KernelView))]),
     "oast_broker_specs": (c_int, [c_void_p, POINTER(POINTER(SpecView)), POINTER(c_size_t)]),

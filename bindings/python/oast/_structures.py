@@ -100,6 +100,8 @@ class ConnectOptions(ctypes.Structure):
         ("name", c_char_p),
         ("token", c_char_p),
         ("timeout_ms", c_uint32),
+        ("session", c_char_p),
+        ("session_timeout_ms", c_uint64),
     ]
 
 

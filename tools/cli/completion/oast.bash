@@ -22,11 +22,14 @@ _oast_specs() {
 
 _oast() {
     local current=${COMP_WORDS[COMP_CWORD]} previous=${COMP_WORDS[COMP_CWORD - 1]}
-    local command=${COMP_WORDS[1]} options
+    local at=1 command options
+    while [[ ${COMP_WORDS[at]} == --session* ]] && ((at + 1 < COMP_CWORD)); do ((at += 2)); done
+    command=${COMP_WORDS[at]}
     COMPREPLY=()
-    if ((COMP_CWORD == 1)); then
+    if ((COMP_CWORD == at)); then
         mapfile -t COMPREPLY < <(compgen -W "eval run repl specs broker start ps top watch \
-            logs wait attach interrupt stop kill completion --help --version" -- "$current")
+            logs wait attach interrupt stop kill end-session completion \
+            --session --session-timeout --help --version" -- "$current")
         return
     fi
     case $previous in
@@ -43,7 +46,7 @@ _oast() {
             return ;;
         --restart)
             mapfile -t COMPREPLY < <(compgen -W "never on-failure always" -- "$current"); return ;;
-        --timeout | --request | --host | --name | --env | --exeflag) return ;;
+        --session | --session-timeout | --timeout | --request | --host | --name | --env | --exeflag) return ;;
     esac
     case $command in
         eval) options="--spec --to --broker --timeout --json --no-wait --help" ;;
@@ -59,6 +62,7 @@ _oast() {
         interrupt) options="--request --host --timeout --kill --json --broker --help" ;;
         stop) options="--timeout --broker --help" ;;
         kill) options="--signal --broker --help" ;;
+        end-session) options="--broker --help" ;;
         completion) options="bash zsh fish --help" ;;
         *) return ;;
     esac

@@ -19,7 +19,7 @@ function __oast_specs
     oast specs 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-set -l commands eval run repl specs broker start ps top watch logs wait attach interrupt stop kill completion
+set -l commands eval run repl specs broker start ps top watch logs wait attach interrupt stop kill end-session completion
 set -l no_command "not __fish_seen_subcommand_from $commands"
 
 complete -c oast -f
@@ -40,13 +40,16 @@ complete -c oast -n "$no_command" -a attach -d 'Follow a kernel and send it code
 complete -c oast -n "$no_command" -a interrupt -d 'Interrupt what kernels run'
 complete -c oast -n "$no_command" -a stop -d 'Stop kernels'
 complete -c oast -n "$no_command" -a kill -d 'Send a signal to kernels'
+complete -c oast -n "$no_command" -a end-session -d 'End a session and its kernels'
+complete -c oast -n "$no_command" -l session -x -d 'Go on with this session, or begin it'
+complete -c oast -n "$no_command" -l session-timeout -x -d 'How long it waits for the next command'
 complete -c oast -n "$no_command" -a completion -d 'Print a completion script for a shell'
 
 function __oast_in
     __fish_seen_subcommand_from $argv
 end
 
-complete -c oast -n '__oast_in eval run repl specs start ps top watch logs wait attach interrupt stop kill' \
+complete -c oast -n '__oast_in eval run repl specs start ps top watch logs wait attach interrupt stop kill end-session' \
     -s b -l broker -x -a '(__fish_complete_directories)' -d 'The broker'
 complete -c oast -n '__oast_in eval run repl start' -s k -l spec -x -a '(__oast_specs)' -d 'The recipe'
 complete -c oast -n '__oast_in eval run repl' -l to -x -a '(__oast_kernels)' -d 'Use this running kernel'

@@ -38,6 +38,7 @@ _oast_commands() {
         'interrupt:interrupt what kernels run'
         'stop:stop kernels'
         'kill:send a signal to kernels'
+        'end-session:end a session and its kernels'
         'completion:print a completion script for a shell'
     )
     _describe -t commands command commands
@@ -51,7 +52,9 @@ _oast() {
     kernel=('(-k --spec --to)'{-k,--spec}'[start a kernel of this spec]:spec:_oast_specs'
         '(-k --spec)--to[use this running kernel]:kernel:_oast_kernels')
     timeout=('--timeout[seconds to wait]:seconds:')
-    _arguments -C $help '--version[print the version]' '1:command:_oast_commands' '*::argument:->rest'
+    _arguments -C $help '--version[print the version]' \
+        '--session[go on with this session, or begin it]:name:' \
+        '--session-timeout[how long it waits for the next command]:seconds:' '1:command:_oast_commands' '*::argument:->rest'
     [[ $state == rest ]] || return
     curcontext=${curcontext%:*:*}:oast-$words[1]:
     case $words[1] in

@@ -59,6 +59,15 @@ void add_broker_option(CLI::App& command, std::string& broker) {
       ->type_name("BROKER");
 }
 
+void add_session_options(CLI::App& app) {
+  auto* name = not_empty(app.add_option("--session", session_choice().name,
+                                        "Go on with this session at a daemon, or begin it"))
+                   ->type_name("NAME");
+  add_seconds_option(app, "--session-timeout", session_choice().timeout,
+                     "How long it then waits for the next command; a day if not given");
+  app.get_option("--session-timeout")->needs(name);
+}
+
 void add_kernel_options(CLI::App& command, KernelChoice& choice) {
   auto* spec =
       not_empty(command.add_option("-k,--spec", choice.spec, "Start a kernel of this spec"))

@@ -27,6 +27,7 @@ void add_watch(CLI::App& app, Action& action);
 void add_interrupt(CLI::App& app, Action& action);
 void add_stop(CLI::App& app, Action& action);
 void add_kill(CLI::App& app, Action& action);
+void add_end_session(CLI::App& app, Action& action);
 void add_logs(CLI::App& app, Action& action);
 void add_wait(CLI::App& app, Action& action);
 void add_attach(CLI::App& app, Action& action);
@@ -46,6 +47,8 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 /// Refuses an empty text, which elsewhere stands for what was not given.
 CLI::Option* not_empty(CLI::Option* option);
 
+/// --session and --session-timeout, before the command.
+void add_session_options(CLI::App& app);
 void add_broker_option(CLI::App& command, std::string& broker);
 void add_kernel_options(CLI::App& command, KernelChoice& choice);
 /// A time in seconds, greater than 0.

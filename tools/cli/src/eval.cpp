@@ -97,7 +97,12 @@ int evaluate(const EvalCommand& command) {
   std::string language;
   {
     const ExitOnSignal impatient(signals);
-    target.emplace(command.kernel);
+    OutputCallback missed;  // while nobody was there, in a session
+    if (in_session() && !command.json)
+      missed = [streams = std::make_shared<RequestStreams>(false)](const Output& output) {
+        streams->write(output);
+      };
+    target.emplace(command.kernel, std::move(missed));
     language = target->language();
   }
   ExecutionOptions options{.source_name = "eval", .collect = command.json};

@@ -12,6 +12,7 @@
 #include "explain.hpp"
 #include "json_text.hpp"
 #include "request_streams.hpp"
+#include "target_kernel.hpp"
 #include "value_text.hpp"
 
 namespace oast::cli {
@@ -77,6 +78,8 @@ RequestKey read_request_label(const std::string& text) {
   RequestKey key;
   const char* const end = text.data() + text.size();
   const auto host = std::from_chars(text.data(), end, key.host.value);
+  if (in_session() && host.ec == std::errc{} && host.ptr == end && key.host)
+    return {PeerId{}, RequestId{key.host.value}};
   if (host.ec == std::errc{} && host.ptr != end && *host.ptr == ':') {
     const auto id = std::from_chars(host.ptr + 1, end, key.id.value);
     if (id.ec == std::errc{} && id.ptr == end && key.host && key.id) return key;

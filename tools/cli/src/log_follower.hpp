@@ -13,7 +13,8 @@ namespace oast::cli {
 
 /// "3:12": request 12 of host 3, as `oast eval --no-wait` prints it.
 std::string request_label(const RequestKey& key);
-/// Throws UsageError when the text is no such label.
+/// Throws UsageError when the text is no such label. In a session "12" is one, too, of our own
+/// host.
 RequestKey read_request_label(const std::string& text);
 
 /// Prints records as they come: output as it was written, displays and values as text, and on

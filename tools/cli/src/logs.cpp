@@ -82,14 +82,15 @@ std::optional<Broker> connect(SignalReader& signals, const std::string& where) {
 }
 
 int show_log(const LogCommand& command) {
-  LogOptions options{.from = command.from, .follow = command.follow};
-  if (!command.request.empty()) {
-    const RequestKey key = read_request_label(command.request);
-    options.host = key.host;
-    options.request = key.id;
-  }
+  const RequestKey key =
+      command.request.empty() ? RequestKey{} : read_request_label(command.request);
   SignalReader signals;
   const auto broker = connect(signals, command.broker);
+  LogOptions options{.from = command.from, .follow = command.follow};
+  if (key.id) {
+    options.host = key.host ? key.host : broker->self();
+    options.request = key.id;
+  }
   LogReader reader = broker->read_log(kernel_in(*broker, command.kernel), options);
   LogFollower follower({.json = command.json});
   const auto end = follower.follow(reader, signals);
@@ -98,9 +99,10 @@ int show_log(const LogCommand& command) {
 }
 
 int wait_for_reply(const LogCommand& command) {
-  const RequestKey key = read_request_label(command.request);
+  RequestKey key = read_request_label(command.request);
   SignalReader signals;
   const auto broker = connect(signals, command.broker);
+  if (!key.host) key.host = broker->self();
   const KernelId kernel = kernel_in(*broker, command.kernel);
   LogReader reader =
       broker->read_log(kernel, {.host = key.host, .request = key.id, .follow = true});

@@ -16,6 +16,10 @@ constexpr const char* kFooter =
     "\n"
     "Without -b and without a running daemon, eval, run and repl bring a broker of their own.\n"
     "\n"
+    "With --session NAME a command goes on with what earlier commands of that name began at a "
+    "daemon:\n"
+    "its kernels stay, and it gets what was said since.\n"
+    "\n"
     "Values and the code's own output go to stdout, everything else to stderr.\n"
     "\n"
     "Exit codes:\n"
@@ -57,6 +61,7 @@ void add_commands(CLI::App& app, Action& action) {
   add_interrupt(app, action);
   add_stop(app, action);
   add_kill(app, action);
+  add_end_session(app, action);
   add_completion(app, action);
 }
 
@@ -114,6 +119,7 @@ int run(int argc, char** argv) {
   app.require_subcommand(1);
   app.footer(kFooter);
   Action action;
+  add_session_options(app);
   add_commands(app, action);
   try {
     return parse(app, argc, argv, action);

@@ -27,6 +27,7 @@ constexpr const char* kExamples =
     "  oast start --env LANG=C --env TMPDIR=/tmp    nothing else is inherited\n"
     "  oast start --restart on-failure              started again when it dies, 3 times in 5 s\n"
     "  oast start                                   ends with this command: Ctrl-C\n"
+    "  oast --session notes start --name work       stays as long as the session\n"
     "\n"
     "The kernel's name is printed to stdout, a sentence about it to stderr. Without --detach the\n"
     "kernel belongs to this command, which then stays in the foreground until Ctrl-C or until the\n"
@@ -85,6 +86,11 @@ int start(const StartCommand& command) {
   out().print(worker->name() + "\n");
   const std::string what = "started kernel " + std::to_string(worker->id().value) + ", " +
                            worker->name() + ", pid " + std::to_string(worker->info().pid);
+  if (in_session()) {
+    say(what + "; it stays until `oast stop " + worker->name() + "` or the end of session " +
+        session_choice().name + "\n");
+    return kDone;
+  }
   if (!command.options.detach) {
     say(what + "; it ends with this command (Ctrl-C)\n");
     return stay(*worker, signals);

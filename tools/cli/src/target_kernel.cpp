@@ -1,8 +1,11 @@
 #include "target_kernel.hpp"
 
+#include <chrono>
+#include <exception>
 #include <filesystem>
 #include <system_error>
 
+#include "command.hpp"
 #include "exit_code.hpp"
 
 namespace oast::cli {
@@ -32,15 +35,24 @@ std::string names_of(const std::vector<KernelInfo>& kernels) {
 // Nothing when no broker lives there.
 std::optional<Broker> connect(const std::string& directory_or_name) {
   try {
-    return Broker::connect(directory_or_name, {.name = "oast"});
+    ConnectOptions options{.name = "oast", .session = session_choice().name};
+    if (const auto timeout = session_choice().timeout)
+      options.session_timeout = to_milliseconds(*timeout);
+    return Broker::connect(directory_or_name, options);
   } catch (const Error& error) {
     if (error.kind() == FailureKind::not_found) return std::nullopt;
+    if (error.kind() == FailureKind::invalid) throw UsageError(error.what());
     throw NoBroker("cannot talk to the broker in " + place(directory_or_name).string() + ": " +
                    error.what());
   }
 }
 
 }  // namespace
+
+SessionChoice& session_choice() {
+  static SessionChoice choice;
+  return choice;
+}
 
 Broker connect_broker(const std::string& directory_or_name) {
   if (auto broker = connect(directory_or_name)) return *broker;
@@ -68,7 +80,7 @@ KernelInfo find_kernel(const Broker& broker, const std::string& name_or_id) {
 TargetKernel::TargetKernel(KernelChoice choice, OutputCallback late_output)
     : choice_(std::move(choice)), late_output_(std::move(late_output)) {
   // An embedded broker has no kernels to attach to.
-  const bool daemon = !choice_.broker.empty() || !choice_.to.empty();
+  const bool daemon = !choice_.broker.empty() || !choice_.to.empty() || in_session();
   broker_ = daemon ? connect_broker(choice_.broker) : default_broker();
   open();
 }
@@ -91,8 +103,22 @@ std::string TargetKernel::language() const {
 }
 
 void TargetKernel::restart() {
-  worker_.reset();
+  close();
   open();
+}
+
+TargetKernel::~TargetKernel() { close(); }
+
+/// A session would keep it.
+void TargetKernel::close() noexcept {
+  using std::chrono_literals::operator""ms;
+  try {
+    if (own() && worker_ && in_session() && worker_->isrunning())
+      worker_->stop({.exit_timeout = 2000ms, .term_timeout = 500ms});
+  } catch (const std::exception&) {
+    // The broker is gone, say, and the kernel with it.
+  }
+  worker_.reset();
 }
 
 std::string current_directory() {

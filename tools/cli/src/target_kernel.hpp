@@ -11,6 +11,15 @@
 
 namespace oast::cli {
 
+/// The session that this command goes on with, or begins.
+struct SessionChoice {
+  std::string name;               ///< empty: none
+  std::optional<double> timeout;  ///< in seconds; nothing: the library's default
+};
+/// What the command line says of it, once for the program.
+SessionChoice& session_choice();
+inline bool in_session() { return !session_choice().name.empty(); }
+
 /// The daemon given with -b, or the one at the default place. Blocks. Throws NoBroker when none
 /// lives there or it does not let us in.
 Broker connect_broker(const std::string& directory_or_name);
@@ -37,6 +46,10 @@ class TargetKernel {
   /// NoBroker, and what Broker::start and Broker::attach throw. A signal ends the program
   /// meanwhile.
   explicit TargetKernel(KernelChoice choice, OutputCallback late_output = {});
+  /// Ends our own kernel, also in a session. Blocks.
+  ~TargetKernel();
+  TargetKernel(const TargetKernel&) = delete;
+  TargetKernel& operator=(const TargetKernel&) = delete;
 
   Worker& worker() { return *worker_; }
   const Broker& broker() const { return *broker_; }
@@ -49,6 +62,7 @@ class TargetKernel {
 
  private:
   void open();
+  void close() noexcept;
 
   KernelChoice choice_;
   OutputCallback late_output_;
