@@ -53,7 +53,7 @@ void Departures::leave(PeerId host, const char* how) {
 }
 
 void Departures::host_away(Peer& host, const char* how) {
-  log_->info("OB515 host {} of session '{}' is away: {}", host.id.value, host.session->name, how);
+  log_->info("OB517 host {} of session '{}' is away: {}", host.id.value, host.session->name, how);
   peers_.disconnect(host);
   host.process_watch.reset();
   host.process.reset();

@@ -276,7 +276,7 @@ void Router::handle_data(Incoming& in) {
   } else if (peer->role == wire::Role::host && about_log(*peer, in.packet)) {
     return;
   } else if (sent_again(*peer, {peer->id, id}, in.to)) {
-    log_->debug("OB516 host {} sent request {} again", peer->id.value, id.value);
+    log_->debug("OB518 host {} sent request {} again", peer->id.value, id.value);
   } else if (peer->role == wire::Role::monitor ||
              !requests_.from_host(*peer, in.to, std::move(in.packet))) {
     sender_.fail(

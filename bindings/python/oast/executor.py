@@ -55,7 +55,7 @@ def _dumps(task: object) -> bytes:
     try:
         return pickling.dumps(task, out_of_band=False)[0]
     except pickling.Unsendable as problem:
-        raise TypeError(problem.explain("the task")) from None
+        raise pickle.PicklingError(problem.explain("the task")) from None
 
 
 class BrokenWorker(TerminatedWorkerException, concurrent.futures.BrokenExecutor):
