@@ -81,7 +81,9 @@ inline wire::Addressed next(zmq::socket_t& socket) {
 
 /// Next message that is no Ping; Pings are answered.
 inline wire::Addressed next_answer(zmq::socket_t& control) {
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
   for (;;) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);  // Pings go on coming
     auto got = next(control);
     const auto* ping = got.packet.root().body_as_Ping();
     if (ping == nullptr) return got;

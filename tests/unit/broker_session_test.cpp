@@ -168,11 +168,16 @@ TEST_CASE("numbers that came before are dropped, also of requests that want no a
   BrokerFixture f;
   auto host = dial(f, hello_of(f, "s"));
   const PeerId kernel = start_lua(host);
-  for (int i = 0; i < 3; ++i)
-    send_numbered(host.data, kernel, 2, eval("m = (m or 0) + 1", wire::Reply::nothing), 1);
-  send_numbered(host.data, kernel, 3, eval("return m"), 2);
-  const auto got = next(host.data);
-  CHECK(got.packet.root().body_as_Result()->value()->integer() == 1);
+  const auto value = [&](std::uint64_t id, std::uint64_t number) {
+    send_numbered(host.data, kernel, id, eval("return m"), number);
+    return next(host.data).packet.root().body_as_Result()->value()->integer();
+  };
+  const auto add = eval("m = (m or 0) + 1", wire::Reply::nothing);
+  send_numbered(host.data, kernel, 2, add, 1);
+  CHECK(value(3, 2) == 1);
+  // It has ended, so that its id tells nothing any more.
+  for (int i = 0; i < 3; ++i) send_numbered(host.data, kernel, 2, add, 1);
+  CHECK(value(4, 3) == 1);
 }
 
 TEST_CASE("a host that comes back gets what it has not seen, in order, and nothing twice") {
