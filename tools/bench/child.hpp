@@ -18,6 +18,7 @@ class Child {
   Child(const Child&) = delete;
   Child& operator=(const Child&) = delete;
 
+  pid_t pid() const { return pid_; }
   /// Sends the signal and blocks until the child is gone. May be called again.
   void end(int signal);
 

@@ -34,6 +34,8 @@ class Daemon {
   Daemon(const Daemon&) = delete;
   Daemon& operator=(const Daemon&) = delete;
 
+  pid_t pid() const { return process_->pid(); }
+
  private:
   std::array<int, 2> log_;  ///< a pipe; kept open, its few lines are not read
   std::unique_ptr<Child> process_;

@@ -7,6 +7,7 @@
 
 #include "daemon.hpp"
 #include "floor.hpp"
+#include "log_bench.hpp"
 #include "measure.hpp"
 #include "oast/oast.hpp"
 #include "report.hpp"
@@ -78,6 +79,9 @@ std::vector<Row> run(const std::string& spec, const Plan& plan) {
       {"start to first answer, daemon", start_ms(remote, spec, plan.starts), {}, "ms", {}});
   rows.push_back(
       {"start to first answer, embedded", start_ms(embedded, spec, plan.starts), {}, "ms", {}});
+  rows.push_back(replay(remote, scratch.path() / "daemon"));
+  for (Row& row : memory_under_flood(scratch.path() / "daemon", daemon.pid(), plan.flood))
+    rows.push_back(std::move(row));
   return rows;
 }
 
@@ -90,9 +94,11 @@ void print_for_people(const std::vector<Row>& rows, const std::string& spec, con
       "The embedded bar is half of Malt.jl's eval, which is not measured here: the design's\n"
       "reference for it is 194-215 us beside a floor of 215 us, that is %.2f of the floor. The "
       "start\n"
-      "of a Lua kernel should take at most 10 ms.\n",
+      "of a Lua kernel should take at most 10 ms. The floor of reading a log is reading its "
+      "files.\n"
+      "Memory is what a flood of %.0f s at a host that does not read has added.\n",
       spec.c_str(), plan.rounds, plan.round_trips, plan.pipelined, table(rows).c_str(),
-      kMaltToFloor);
+      kMaltToFloor, std::chrono::duration<double>(plan.flood).count());
 }
 
 }  // namespace

@@ -35,7 +35,13 @@ double median_of(const std::vector<Figures>& rounds, double Figures::*figure) {
 
 }  // namespace
 
-Plan quick_plan() { return {.rounds = 3, .round_trips = 500, .pipelined = 5000, .starts = 5}; }
+Plan quick_plan() {
+  return {.rounds = 3,
+          .round_trips = 500,
+          .pipelined = 5000,
+          .starts = 5,
+          .flood = std::chrono::seconds(2)};
+}
 
 std::vector<Figures> measure(const std::vector<Subject>& subjects, const Plan& plan) {
   std::vector<std::vector<Figures>> rounds(subjects.size());

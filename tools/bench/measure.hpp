@@ -15,6 +15,7 @@ struct Plan {
   std::size_t round_trips = 2000;  ///< a round
   std::size_t pipelined = 20'000;  ///< requests in flight at once, a round
   std::size_t starts = 15;         ///< kernels started, in all
+  std::chrono::milliseconds flood{10'000};
 };
 Plan quick_plan();
 
