@@ -92,14 +92,8 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
   const bool in_session = !wire::text(hello.session()).empty();
   if (in_session) {
     if (auto wrong = check_session(hello, within != nullptr)) return wrong;
-    if (Peer* peer = peers_.by_session(wire::text(hello.session()))) {
-      if (!equal_secret(peer->session->secret, wire::text(hello.session_secret())))
-        return failure(FailureKind::permission_denied, "session '" + peer->session->name +
-                                                           "' is somebody else's: its secret is "
-                                                           "another");
-      resume(*peer, from, hello);
-      return std::nullopt;
-    }
+    if (Peer* peer = peers_.by_session(wire::text(hello.session())))
+      return resume(*peer, from, hello);
   }
   if (peers_.size() >= kMaxPeers)
     return failure(FailureKind::overloaded, "the broker has as many peers as it takes");
@@ -116,13 +110,7 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
   try {
     if (within != nullptr) peer.within = within->id;
     if (kernel == nullptr) watch_process(peer, hello.pid());
-    if (in_session) {
-      peer.session = std::make_unique<HostSession>();
-      peer.session->name = str(hello.session());
-      peer.session->secret = str(hello.session_secret());
-      peer.session->timeout = session_timeout(hello);
-      on_session_(id);
-    }
+    if (in_session) open_session(peer, hello);
     welcome(peer, hello, false);
   } catch (...) {
     peers_.remove(id);  // it may say Hello again
@@ -132,8 +120,20 @@ std::optional<Failure> ControlHandler::admit(const RoutingId& from, const wire::
   return std::nullopt;
 }
 
-void ControlHandler::resume(Peer& peer, const RoutingId& from, const wire::Hello& hello) {
+void ControlHandler::open_session(Peer& peer, const wire::Hello& hello) {
+  peer.session = std::make_unique<HostSession>();
+  peer.session->name = str(hello.session());
+  peer.session->secret = str(hello.session_secret());
+  peer.session->timeout = session_timeout(hello);
+  on_session_(peer.id);
+}
+
+std::optional<Failure> ControlHandler::resume(Peer& peer, const RoutingId& from,
+                                              const wire::Hello& hello) {
   HostSession& session = *peer.session;
+  if (!equal_secret(session.secret, wire::text(hello.session_secret())))
+    return failure(FailureKind::permission_denied,
+                   "session '" + session.name + "' is somebody else's: its secret is another");
   if (!peer.away()) {
     sender_.control(peer.id, RequestId{},
                     failure(FailureKind::permission_denied,
@@ -149,6 +149,7 @@ void ControlHandler::resume(Peer& peer, const RoutingId& from, const wire::Hello
   log_->info("OB406 host {} is back in session '{}'", peer.id.value, session.name);
   welcome(peer, hello, true);
   sender_.resend(peer);
+  return std::nullopt;
 }
 
 void ControlHandler::welcome(Peer& peer, const wire::Hello& hello, bool resumed) {

@@ -41,8 +41,9 @@ class ControlHandler {
  private:
   std::optional<Failure> admit(const RoutingId& from, const wire::Hello& hello);
   void welcome(Peer& peer, const wire::Hello& hello, bool resumed);
-  /// The host is back in its session.
-  void resume(Peer& peer, const RoutingId& from, const wire::Hello& hello);
+  void open_session(Peer& peer, const wire::Hello& hello);
+  /// A host is back in its session; or what to answer if it is not that session's.
+  std::optional<Failure> resume(Peer& peer, const RoutingId& from, const wire::Hello& hello);
   void watch_process(Peer& peer, int pid);
   Kernel& require_kernel(std::uint64_t id) const;
 
