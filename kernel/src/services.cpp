@@ -126,35 +126,15 @@ ChannelTable::Outcome RuntimeServices::operate(const Start& start) {
 }
 
 void RuntimeServices::put(ChannelId channel, Value value) {
-  auto outcome = operate([&](RequestKey self, ChannelTable::Done done) {
+  ChannelTable::check(operate([&](RequestKey self, ChannelTable::Done done) {
     shared_.channels.put(channel, self, std::move(value), std::move(done));
-  });
-  if (auto* failure = std::get_if<Failure>(&outcome)) raise(std::move(*failure));
+  }));
 }
 
 std::optional<Value> RuntimeServices::take(ChannelId channel) {
-  auto outcome = operate([&](RequestKey self, ChannelTable::Done done) {
-    shared_.channels.take(channel, self, std::move(done));
-  });
-  auto* failure = std::get_if<Failure>(&outcome);
-  if (failure == nullptr) return std::get<Value>(std::move(outcome));
-  if (failure->kind == FailureKind::not_found && shared_.channels.existed(channel))
-    return std::nullopt;
-  raise(std::move(*failure));
-}
-
-bool RuntimeServices::ready(ChannelId channel) {
-  const auto outcome = shared_.channels.ready(channel);
-  const auto* value = std::get_if<Value>(&outcome);
-  if (value == nullptr && !shared_.channels.existed(channel)) raise(std::get<Failure>(outcome));
-  return value != nullptr && *value == Value(true);
-}
-
-void RuntimeServices::close(ChannelId channel) {
-  auto outcome = shared_.channels.close(channel);
-  auto* failure = std::get_if<Failure>(&outcome);
-  // Closing twice is no mistake.
-  if (failure != nullptr && !shared_.channels.existed(channel)) raise(std::move(*failure));
+  return shared_.channels.taken(channel, operate([&](RequestKey self, ChannelTable::Done done) {
+                                  shared_.channels.take(channel, self, std::move(done));
+                                }));
 }
 
 void RuntimeServices::exit(int code) {

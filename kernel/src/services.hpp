@@ -35,8 +35,8 @@ class RuntimeServices final : public Services {
   ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
   void put(ChannelId channel, Value value) override;
   std::optional<Value> take(ChannelId channel) override;
-  bool ready(ChannelId channel) override;
-  void close(ChannelId channel) override;
+  bool ready(ChannelId channel) override { return shared_.channels.has_value(channel); }
+  void close(ChannelId channel) override { shared_.channels.close_once(channel); }
   [[noreturn]] void exit(int code) override;
 
   /// Blocks until the outbox has room for a terminal reply, or the running request is interrupted

@@ -6,7 +6,7 @@
 #include <utility>
 
 #include "capture.hpp"
-#include "channel_table.hpp"
+#include "oast/kernel/channel_table.hpp"
 #include "input_slot.hpp"
 #include "intake.hpp"
 #include "interrupt_gate.hpp"

@@ -6,7 +6,7 @@
 #include <thread>
 #include <vector>
 
-#include "channel_table.hpp"
+#include "oast/kernel/channel_table.hpp"
 
 namespace oast::kernel {
 

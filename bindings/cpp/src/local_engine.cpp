@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <future>
 #include <utility>
+#include <variant>
 
 #include "oast/kernel/lua.hpp"
 #include "thread.hpp"
@@ -181,7 +182,8 @@ InterruptOutcome LocalEngine::interrupt(std::chrono::milliseconds timeout) {
 }
 
 void LocalEngine::cancel(const std::shared_ptr<LocalRequest>& request) {
-  if (channels_.cancel(request->ticket, interruption())) return;
+  if (request->at_channel.id && channels_.cancel(request->at_channel))
+    return request->end(interruption());
   {
     const std::lock_guard lock(mutex_);
     const auto at = std::find_if(queue_.begin(), queue_.end(),
@@ -222,34 +224,26 @@ std::shared_ptr<LocalRequest> LocalEngine::current() const {
 
 Future<Value> LocalEngine::channel(Operation operation, ChannelId channel, Value value) {
   auto request = make_request();
-  const auto answer = [request](LocalChannels::Outcome outcome) {
-    if (outcome.failure) {
-      request->end(std::move(*outcome.failure));
-    } else {
-      request->end(std::move(outcome.value));
-    }
+  request->at_channel = next_key();
+  const auto done = [request](kernel::ChannelTable::Outcome outcome) {
+    std::visit([&](auto& ended) { request->end(std::move(ended)); }, outcome);
   };
-  try {
-    switch (operation) {
-      case Operation::put:
-        request->ticket = channels_.put(channel, std::move(value), answer);
-        break;
-      case Operation::put_back:
-        channels_.put_back(channel, std::move(value), answer);
-        break;
-      case Operation::take:
-        request->ticket = channels_.take(channel, answer);
-        break;
-      case Operation::ready:
-        request->end(Value(channels_.ready(channel)));
-        break;
-      case Operation::close:
-        channels_.close(channel);
-        request->end(Value());
-        break;
-    }
-  } catch (const Error& error) {
-    request->end(error.failure());
+  switch (operation) {
+    case Operation::put:
+      channels_.put(channel, request->at_channel, std::move(value), done);
+      break;
+    case Operation::put_back:
+      channels_.put_back(channel, std::move(value), done);
+      break;
+    case Operation::take:
+      channels_.take(channel, request->at_channel, done);
+      break;
+    case Operation::ready:
+      done(channels_.ready(channel));
+      break;
+    case Operation::close:
+      done(channels_.close(channel));
+      break;
   }
   return Future<Value>(std::move(request));
 }

@@ -1,7 +1,9 @@
 // A Lua engine on a thread of this process.
 #pragma once
 
+#include <atomic>
 #include <condition_variable>
+#include <cstdint>
 #include <deque>
 #include <functional>
 #include <memory>
@@ -11,11 +13,11 @@
 #include <string_view>
 #include <thread>
 
-#include "local_channels.hpp"
 #include "local_interrupts.hpp"
 #include "local_request.hpp"
 #include "oast/evaluator.hpp"
 #include "oast/in_process_worker.hpp"
+#include "oast/kernel/channel_table.hpp"
 #include "oast/kernel/engine.hpp"
 #include "oast/remote_channel.hpp"
 
@@ -62,9 +64,11 @@ class LocalEngine : public kernel::Services,
   void finish(const Job& job, Answer answer);
   Failure interrupted_or_stopped() const;
   std::shared_ptr<LocalRequest> current() const;
-  /// Blocks the engine for the outcome of a channel operation. `begin(answer)` starts it.
+  /// Names an operation at a channel, for `cancel`. Each is given once.
+  RequestKey next_key() { return {PeerId{}, RequestId{++last_key_}}; }
+  /// Blocks the engine for the outcome of a channel operation. `begin(key, done)` starts it.
   template <class Begin>
-  LocalChannels::Outcome await(const Begin& begin);
+  kernel::ChannelTable::Outcome await(const Begin& begin);
 
   void output(kernel::Stream stream, std::string_view text) override;
   void flush() override {}  // nothing is buffered
@@ -73,12 +77,13 @@ class LocalEngine : public kernel::Services,
   ChannelId make_channel(std::size_t capacity) override { return channels_.make(capacity); }
   void put(ChannelId channel, Value value) override;
   std::optional<Value> take(ChannelId channel) override;
-  bool ready(ChannelId channel) override { return channels_.ready(channel); }
-  void close(ChannelId channel) override { channels_.close(channel); }
+  bool ready(ChannelId channel) override { return channels_.has_value(channel); }
+  void close(ChannelId channel) override { channels_.close_once(channel); }
   [[noreturn]] void exit(int code) override;
 
   const InProcessOptions options_;
-  LocalChannels channels_;
+  kernel::ChannelTable channels_;
+  std::atomic<std::uint64_t> last_key_{0};
   LocalInterrupts interrupts_;
 
   mutable std::mutex mutex_;  // guards the next four

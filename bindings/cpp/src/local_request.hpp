@@ -1,9 +1,7 @@
 // One open request to an engine in this process.
 #pragma once
 
-#include <atomic>
 #include <condition_variable>
-#include <cstdint>
 #include <memory>
 #include <mutex>
 #include <optional>
@@ -11,6 +9,7 @@
 
 #include "oast/evaluator.hpp"
 #include "oast/future.hpp"
+#include "oast/ids.hpp"
 
 namespace oast::detail {
 
@@ -35,7 +34,7 @@ class LocalRequest : public Pending, public std::enable_shared_from_this<LocalRe
   void output(const Output& output, const OutputCallback& of_worker);
 
   const InputCallback on_input;
-  std::atomic<std::uint64_t> ticket{0};  // of a channel operation, see LocalChannels
+  RequestKey at_channel;  // of a channel operation: before it begins, and never changed
 
  private:
   std::recursive_mutex gate_;  // held while a callback runs; recursive for callbacks that wait

@@ -2,6 +2,7 @@
 #include <utf8.h>
 
 #include <utility>
+#include <variant>
 
 #include "local_engine.hpp"
 #include "thread.hpp"
@@ -50,32 +51,30 @@ std::optional<std::string> LocalEngine::input(std::string_view prompt, bool pass
 }
 
 template <class Begin>
-LocalChannels::Outcome LocalEngine::await(const Begin& begin) {
-  std::optional<LocalChannels::Outcome> outcome;
+kernel::ChannelTable::Outcome LocalEngine::await(const Begin& begin) {
+  using Outcome = kernel::ChannelTable::Outcome;
+  std::optional<Outcome> outcome;
   const auto here = [&] { return outcome.has_value(); };
-  const LocalChannels::Ticket ticket = begin(
-      [&](LocalChannels::Outcome came) { interrupts_.change([&] { outcome = std::move(came); }); });
+  const RequestKey key = next_key();
+  begin(key, [&](Outcome came) { interrupts_.change([&] { outcome = std::move(came); }); });
   if (!interrupts_.wait(here)) {
-    channels_.cancel(ticket, {FailureKind::interrupted, "interrupted", {}, {}, {}});
-    interrupts_.wait_through(here);  // from us, or from another thread that was quicker
+    if (channels_.cancel(key)) throw kernel::Interrupted();
+    interrupts_.wait_through(here);  // another thread was quicker
   }
-  if (outcome->failure && (outcome->failure->kind == FailureKind::interrupted || !running()))
-    throw kernel::Interrupted();
+  if (std::holds_alternative<Failure>(*outcome) && !running()) throw kernel::Interrupted();
   return std::move(*outcome);
 }
 
 void LocalEngine::put(ChannelId channel, Value value) {
-  auto outcome = await([&](LocalChannels::Answer answer) {
-    return channels_.put(channel, std::move(value), std::move(answer));
-  });
-  if (outcome.failure) raise(std::move(*outcome.failure));
+  kernel::ChannelTable::check(await([&](RequestKey key, kernel::ChannelTable::Done done) {
+    channels_.put(channel, key, std::move(value), std::move(done));
+  }));
 }
 
 std::optional<Value> LocalEngine::take(ChannelId channel) {
-  auto outcome = await(
-      [&](LocalChannels::Answer answer) { return channels_.take(channel, std::move(answer)); });
-  if (!outcome.failure) return std::move(outcome.value);
-  return std::nullopt;
+  return channels_.taken(channel, await([&](RequestKey key, kernel::ChannelTable::Done done) {
+                           channels_.take(channel, key, std::move(done));
+                         }));
 }
 
 void LocalEngine::exit(int code) {

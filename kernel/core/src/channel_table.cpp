@@ -1,4 +1,4 @@
-#include "channel_table.hpp"
+#include "oast/kernel/channel_table.hpp"
 
 #include <algorithm>
 #include <string>
@@ -15,21 +15,35 @@ Failure failure(FailureKind kind, std::string message) {
   return {.kind = kind, .message = std::move(message), .type = {}, .traceback = {}, .death = {}};
 }
 
-Failure unknown(ChannelId id) {
-  return failure(FailureKind::not_found,
-                 "channel " + std::to_string(id.value) + " is closed or never was");
-}
-
 Failure crowded() {
   return failure(FailureKind::overloaded, "too many operations wait for this channel");
 }
 
 }  // namespace
 
+Failure ChannelTable::unknown(ChannelId id) const {
+  if (ended_) return *ended_;
+  return failure(FailureKind::not_found,
+                 "channel " + std::to_string(id.value) + " is closed or never was");
+}
+
+void ChannelTable::end(const Failure& failure) {
+  Completions completed;
+  {
+    const std::lock_guard lock(mutex_);
+    ended_ = failure;
+    for (auto& [id, channel] : channels_)
+      for (auto* side : {&channel.putters, &channel.takers})
+        for (Parked& parked : *side) completed.push_back({std::move(parked.done), failure});
+    channels_.clear();
+  }
+  finish(std::move(completed));
+}
+
 ChannelId ChannelTable::make(std::size_t capacity) {
   const std::lock_guard lock(mutex_);
   const ChannelId id{++made_};
-  channels_[id].capacity = std::max<std::size_t>(capacity, 1);
+  if (!ended_) channels_[id].capacity = std::max<std::size_t>(capacity, 1);
   return id;
 }
 
@@ -67,7 +81,7 @@ void ChannelTable::put_back(ChannelId id, Value value, Done done) {
   Completions completed;
   {
     const std::lock_guard lock(mutex_);
-    if (!id || id.value > made_) {
+    if (!id || id.value > made_ || ended_) {
       completed.push_back({std::move(done), unknown(id)});
     } else {
       // One that is forgotten was closed, and is again as it was before the take.
@@ -163,6 +177,31 @@ void ChannelTable::cancel_all(PeerId host) {
 bool ChannelTable::existed(ChannelId id) const {
   const std::lock_guard lock(mutex_);
   return id && id.value <= made_;
+}
+
+void ChannelTable::check(Outcome outcome) {
+  if (auto* failure = std::get_if<Failure>(&outcome)) raise(std::move(*failure));
+}
+
+std::optional<Value> ChannelTable::taken(ChannelId id, Outcome outcome) const {
+  auto* failure = std::get_if<Failure>(&outcome);
+  if (failure == nullptr) return std::get<Value>(std::move(outcome));
+  if (failure->kind == FailureKind::not_found && existed(id)) return std::nullopt;
+  raise(std::move(*failure));
+}
+
+bool ChannelTable::has_value(ChannelId id) const {
+  const auto outcome = ready(id);
+  const auto* value = std::get_if<Value>(&outcome);
+  if (value == nullptr && !existed(id)) raise(std::get<Failure>(outcome));
+  return value != nullptr && *value == Value(true);
+}
+
+void ChannelTable::close_once(ChannelId id) {
+  auto outcome = close(id);
+  auto* failure = std::get_if<Failure>(&outcome);
+  // Closing twice is no mistake.
+  if (failure != nullptr && !existed(id)) raise(std::move(*failure));
 }
 
 void ChannelTable::finish(Completions completed) {

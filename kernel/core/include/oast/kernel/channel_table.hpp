@@ -1,4 +1,4 @@
-// The channels that live in this kernel.
+// The channels of one kernel, or of an engine in this process.
 #pragma once
 
 #include <cstddef>
@@ -6,6 +6,7 @@
 #include <deque>
 #include <functional>
 #include <mutex>
+#include <optional>
 #include <unordered_map>
 #include <variant>
 #include <vector>
@@ -46,8 +47,19 @@ class ChannelTable {
   bool cancel(RequestKey key);
   /// The same for all that the host has parked.
   void cancel_all(PeerId host);
+  /// Fails all that is parked, and everything from now on.
+  void end(const Failure& failure);
   /// Was there ever a channel of that number?
   bool existed(ChannelId id) const;
+
+  // What an engine is told, as Services has it: of a channel that was closed no failure. They throw
+  // the failure.
+  /// Of a put.
+  static void check(Outcome outcome);
+  /// Of a take: nothing when the channel was closed.
+  std::optional<Value> taken(ChannelId id, Outcome outcome) const;
+  bool has_value(ChannelId id) const;
+  void close_once(ChannelId id);
 
  private:
   struct Parked {
@@ -68,12 +80,15 @@ class ChannelTable {
   };
   using Completions = std::vector<Completion>;
 
+  /// What there is to say of it when it is not there.
+  Failure unknown(ChannelId id) const;
   void put_locked(ChannelId id, Parked putter, Completions& completed);
   void take_locked(ChannelId id, Parked taker, Completions& completed);
   static void finish(Completions completed);
 
   mutable std::mutex mutex_;
   std::uint64_t made_ = 0;
+  std::optional<Failure> ended_;
   std::unordered_map<ChannelId, Channel> channels_;
 };
 
