@@ -7,6 +7,10 @@ namespace oast::broker {
 
 namespace {
 
+/// Answers that are kept for a host in a session. A host that has so many and acknowledges none
+/// never will.
+constexpr std::size_t kMostKept = std::size_t{64} << 20;
+
 std::uint64_t nanoseconds(Clock::TimePoint time) {
   return static_cast<std::uint64_t>(
       std::chrono::duration_cast<std::chrono::nanoseconds>(time.time_since_epoch()).count());
@@ -43,8 +47,13 @@ void Heartbeats::beat() {
     check(peer, lost);
   });
   for (const PeerId id : everybody) sender_.control(id, RequestId{}, ping);
-  peers_.each([&](Peer& peer) { sender_.acknowledge(peer, true); });
+  std::vector<PeerId> crowded;
+  peers_.each([&](Peer& peer) {
+    sender_.acknowledge(peer, true);
+    if (peer.session && peer.session->kept_bytes() > kMostKept) crowded.push_back(peer.id);
+  });
   for (const PeerId id : lost) on_lost_(id);
+  for (const PeerId id : crowded) on_crowded_(id);
 }
 
 void Heartbeats::check(Peer& peer, std::vector<PeerId>& lost) {

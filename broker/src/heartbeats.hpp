@@ -21,6 +21,8 @@ class Heartbeats {
 
   /// Called with a host that has missed too many.
   void on_lost(std::function<void(PeerId)> callback) { on_lost_ = std::move(callback); }
+  /// Called with a host in a session that does not acknowledge what the broker keeps for it.
+  void on_crowded(std::function<void(PeerId)> callback) { on_crowded_ = std::move(callback); }
 
   void pong(Peer& peer, const wire::Pong& pong);
 
@@ -36,6 +38,7 @@ class Heartbeats {
   Events& events_;
   Logger log_;
   std::function<void(PeerId)> on_lost_;
+  std::function<void(PeerId)> on_crowded_;
   Clock::TimePoint last_beat_;
   EventLoop::Handle timer_;
 };

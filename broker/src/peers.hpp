@@ -30,6 +30,8 @@ struct HostSession {
   wire::ReceivedMessages received_data;
   RequestId last_request;  ///< the highest id that its requests had
   EventLoop::Handle end;   ///< while its host is away
+
+  std::size_t kept_bytes() const { return sent.bytes() + sent_data.bytes(); }
 };
 
 /// A peer that proved itself. Its `data` connection follows its `control` connection.

@@ -132,6 +132,11 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
   });
   heartbeats_.on_lost(
       [this](PeerId host) { departures_.host_gone(host, "it lost its heartbeat"); });
+  heartbeats_.on_crowded([this](PeerId host) {
+    log_->warn("OB519 the session of host {} ends: it does not acknowledge its answers",
+               host.value);
+    departures_.session_ends(host);
+  });
   control_handler_.on_goodbye([this](PeerId host, bool for_good) {
     if (for_good) return departures_.session_ends(host);
     departures_.host_leaves(host, "it said goodbye");

@@ -95,6 +95,24 @@ void drop(wire::Connection& host) {
   host.data.close();
 }
 
+bool is_dead(wire::Connection& watcher, PeerId kernel) {
+  wire::AttachT attach;
+  attach.kernel = kernel.value;
+  send(watcher.control, PeerId{}, 9, attach);
+  const auto got = next_answer(watcher.control);
+  const auto* found = got.packet.root().body_as_Kernel();
+  return found == nullptr || found->info()->death() != nullptr;  // it is soon forgotten
+}
+
+void wait_for_death(BrokerFixture& f, PeerId kernel, const std::function<void()>& meanwhile = {}) {
+  auto watcher = f.host();
+  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  while (!is_dead(watcher, kernel)) {
+    REQUIRE(std::chrono::steady_clock::now() < deadline);
+    if (meanwhile) meanwhile();
+  }
+}
+
 }  // namespace
 
 TEST_CASE("P1: on the wire each request has one terminal reply, whatever becomes of it") {
@@ -231,6 +249,22 @@ TEST_CASE("what the broker answered and the host did not get is sent again, as i
   CHECK(on_control.packet.root().id() == 5);
 }
 
+TEST_CASE(
+    "P4: answers that a host never acknowledges end its session before they fill the broker") {
+  const auto clock = std::make_shared<ManualClock>();
+  BrokerFixture f({}, clock);
+  auto host = dial(f, hello_of(f, "s"));
+  const PeerId kernel = start_lua(host);
+  wire::AttachT attach;
+  attach.name = std::string(500'000, 'n');  // which the answer repeats
+  for (int i = 0; i < 140; ++i) {
+    send(host.control, PeerId{}, static_cast<std::uint64_t>(i + 2), attach);
+    next_answer(host.control);
+  }
+  wait_for_death(f, kernel, [&] { clock->advance(1s); });
+  CHECK(!dial(f, hello_of(f, "s")).resumed);
+}
+
 TEST_CASE("P7: a session is its secret's, and names and secrets are checked") {
   BrokerFixture f;
   auto host = dial(f, hello_of(f, "s"));
@@ -256,21 +290,9 @@ TEST_CASE("a session's time is over: its kernels end, and the next of its name i
   const PeerId kernel = start_lua(host);
   send(host.control, PeerId{}, 0, wire::GoodbyeT{});
   auto watcher = f.host();
-  const auto death = [&] {
-    wire::AttachT attach;
-    attach.kernel = kernel.value;
-    send(watcher.control, PeerId{}, 9, attach);
-    const auto got = next_answer(watcher.control);
-    const auto* found = got.packet.root().body_as_Kernel();
-    return found == nullptr || found->info()->death() != nullptr;  // it is soon forgotten
-  };
   // It is away once the broker has seen the connection close.
-  for (int i = 0; i < 50; ++i) CHECK(!death());
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
-  while (!death()) {
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    clock->advance(100s);
-  }
+  for (int i = 0; i < 50; ++i) CHECK(!is_dead(watcher, kernel));
+  wait_for_death(f, kernel, [&] { clock->advance(100s); });
   auto other = dial(f, hello_of(f, "s"));
   CHECK(!other.resumed);
   CHECK(other.self != self);
