@@ -76,6 +76,7 @@ bool Delivery::record(Kernel& kernel, RequestKey key, wire::Packet& packet, To t
   if (message.number() != kernel.records->log.end()) return false;
   append(*kernel.records,
          {message.number(), key.host, key.id, message.body_type(), std::move(packet)}, to, keep);
+  if (kernel.process) kernel.process->outbox().received(kernel.records->log.last());
   return true;
 }
 

@@ -10,8 +10,8 @@ namespace oast::broker {
 inline constexpr int kLeftByConnections = 8;
 inline constexpr int kLeftByHellos = 12;
 inline constexpr int kLeftByStarts = 16;
-/// A kernel that is being started: its command socket and stderr, both ends, and pidfd.
-inline constexpr int kPerStart = 5;
+/// A kernel that is being started: its command socket and stderr, both ends, pidfd and outbox.
+inline constexpr int kPerStart = 6;
 /// Then it connects, twice.
 inline constexpr int kPerRegistration = 2;
 inline constexpr int kPerBroker = 24;

@@ -272,6 +272,7 @@ void launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard)
   if (kernel < 0) fail("cannot start", arguments[1]);
   if (kernel == 0) become_kernel(ends[0], arguments[0], arguments + 1, launcher);
   ::setpgid(kernel, kernel);  // here too: whoever is first
+  ::close(launch::kOutboxFd);
   ::close(ends[0]);
   // The write end stays open until this process ends: its end of file tells the kernel.
   [[maybe_unused]] const auto written = ::write(ends[1], details.data(), details.size());
@@ -292,6 +293,7 @@ int main(int argc, char** argv) {
   const pid_t launcher = ::fork();
   if (launcher < 0) fail("cannot start", argv[3]);
   if (launcher == 0) launch_kernel(grace, argv + 2, self);
+  ::close(launch::kOutboxFd);
   if (launcher > 0) guard(launcher, grace);
   std::_Exit(0);  // with nothing to tidy up
 }

@@ -10,6 +10,8 @@ inline constexpr char kSignalTree = 't';    // the same, to everything the kerne
 
 /// A pidfd of the broker's process.
 inline constexpr int kBrokerFd = 3;
+/// The kernel's outbox, which it inherits: see wire::OutboxMemory.
+inline constexpr int kOutboxFd = 4;
 
 inline constexpr int kCannotEnterDirectory = 126;
 inline constexpr int kCannotRun = 127;

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "oast/error.hpp"
+#include "oast/shared_outbox.hpp"
 
 namespace oast::broker {
 
@@ -39,6 +40,8 @@ class Process {
   virtual int exit_fd() const = 0;
   /// How the kernel ended, once the whole process tree is gone; may be called again after that.
   virtual std::optional<ExitStatus> reap() = 0;
+  /// What it said and may not have sent.
+  virtual wire::OutboxReader& outbox() = 0;
   /// Non-blocking; what it wrote to its first stdout and stderr.
   virtual int stderr_fd() const = 0;
   /// A process that is gone already is no error. SIGKILL to the tree kills the kernel; the rest

@@ -39,13 +39,14 @@ Fd open_pidfd(pid_t pid) {
   return Fd(static_cast<int>(::syscall(SYS_pidfd_open, pid, 0)));  // close-on-exec by itself
 }
 
-/// Out of the way of 0, 1 and 2, which a host may have closed and the child needs.
-Fd above_standard(Fd fd) {
-  if (fd.get() > 2) return fd;
-  Fd high(::fcntl(fd.get(), F_DUPFD_CLOEXEC, 3));
+/// Out of the way of those up to `last`, which a host may have closed and the child needs.
+Fd above(int last, Fd fd) {
+  if (fd.get() > last) return fd;
+  Fd high(::fcntl(fd.get(), F_DUPFD_CLOEXEC, last + 1));
   if (!high) throw std::system_error(errno, std::generic_category(), "fcntl");
   return high;
 }
+Fd above_standard(Fd fd) { return above(STDERR_FILENO, std::move(fd)); }
 
 struct Pair {
   Fd ours;
@@ -112,8 +113,11 @@ class SpawnSettings {
 
 class LocalProcess final : public Process {
  public:
-  LocalProcess(Fd pidfd, Fd commands, Fd stderr_pipe)
-      : pidfd_(std::move(pidfd)), commands_(std::move(commands)), stderr_(std::move(stderr_pipe)) {
+  LocalProcess(Fd pidfd, Fd commands, Fd stderr_pipe, std::unique_ptr<wire::OutboxReader> outbox)
+      : pidfd_(std::move(pidfd)),
+        commands_(std::move(commands)),
+        stderr_(std::move(stderr_pipe)),
+        outbox_(std::move(outbox)) {
     ::fcntl(stderr_.get(), F_SETFL, O_NONBLOCK);
   }
   ~LocalProcess() override {
@@ -130,6 +134,7 @@ class LocalProcess final : public Process {
   /// killed, the other ends the tree and lets go of it then.
   int exit_fd() const override { return commands_.get(); }
   int stderr_fd() const override { return stderr_.get(); }
+  wire::OutboxReader& outbox() override { return *outbox_; }
 
   std::optional<ExitStatus> reap() override {
     int status = 0;
@@ -164,6 +169,7 @@ class LocalProcess final : public Process {
   Fd pidfd_;
   Fd commands_;
   Fd stderr_;
+  const std::unique_ptr<wire::OutboxReader> outbox_;
   ExitStatus status_;
   bool gone_ = false;
 };
@@ -226,7 +232,9 @@ std::unique_ptr<Process> spawn(const LaunchPlan& plan) {
   Pair errors = make_pipe();
   Fd self = open_pidfd(::getpid());
   if (!self) throw std::system_error(errno, std::generic_category(), "pidfd_open");
-  self = above_standard(std::move(self));
+  self = above(launch::kOutboxFd, std::move(self));
+  const Fd file = above(launch::kOutboxFd, wire::OutboxMemory::make_file());
+  auto outbox = std::make_unique<wire::OutboxReader>(file);
 
   Pointers argv;
   argv.add("oast-launch");
@@ -244,12 +252,13 @@ std::unique_ptr<Process> spawn(const LaunchPlan& plan) {
   check(::posix_spawn_file_actions_adddup2(actions, commands.childs.get(), 0), "adddup2");
   check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 1), "adddup2");
   check(::posix_spawn_file_actions_adddup2(actions, errors.childs.get(), 2), "adddup2");
-  // Last, for one of the others may be in its place.
+  // Last, for one of the first three may be in their place.
   check(::posix_spawn_file_actions_adddup2(actions, self.get(), launch::kBrokerFd), "adddup2");
-  check(::posix_spawn_file_actions_addclosefrom_np(actions, launch::kBrokerFd + 1), "closefrom");
+  check(::posix_spawn_file_actions_adddup2(actions, file.get(), launch::kOutboxFd), "adddup2");
+  check(::posix_spawn_file_actions_addclosefrom_np(actions, launch::kOutboxFd + 1), "closefrom");
   Fd pidfd = Detached(program, settings, argv.get(), envp.get()).run();
   return std::make_unique<LocalProcess>(std::move(pidfd), std::move(commands.ours),
-                                        std::move(errors.ours));
+                                        std::move(errors.ours), std::move(outbox));
 }
 
 Failure spawn_failure(const std::system_error& error) {

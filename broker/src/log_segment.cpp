@@ -5,7 +5,7 @@
 #include <cstring>
 #include <string_view>
 
-#include "crc32c.hpp"
+#include "oast/crc32c.hpp"
 
 namespace oast::broker {
 

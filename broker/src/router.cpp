@@ -123,6 +123,7 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
       if (same != nullptr && same->connection == connection) departures_.connection_gone(peer);
     });
   });
+  supervisor_.on_last_words([this](Kernel& kernel) { read_last_words(kernel); });
   supervisor_.on_death([this](Kernel& kernel) { departures_.kernel_died(kernel); });
   interrupts_.on_cancelled([this](Kernel& kernel, RequestKey key) {
     requests_.cancel(kernel, key, failure(FailureKind::interrupted, "cancelled while queued"));
@@ -288,6 +289,21 @@ void Router::handle_data(Incoming& in) {
         {peer->id, id},
         failure(FailureKind::invalid, std::string(body) + " is nothing that it may send on data"));
   }
+}
+
+void Router::read_last_words(Kernel& kernel) {
+  if (!kernel.records || !kernel.process) return;
+  const auto serve = [&](PeerId to, wire::Packet&& packet) {
+    if (const auto wrong = wire::verify(packet, limits_)) {
+      log_->warn("OB520 the outbox of kernel {} holds no message: {}", kernel.id.value, *wrong);
+      return false;
+    }
+    const std::uint64_t number = packet.root().number();
+    const auto next = kernel.records->log.end();
+    return number == next && requests_.from_kernel(kernel, to, std::move(packet)) &&
+           kernel.records->log.end() > next;
+  };
+  kernel.process->outbox().read(kernel.records->log.end(), serve);
 }
 
 bool Router::is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,

@@ -8,6 +8,7 @@
 #include "attempt.hpp"
 #include "death.hpp"
 #include "descriptors.hpp"
+#include "launch_protocol.hpp"
 #include "restart_policy.hpp"
 #include "secrets.hpp"
 #include "start_request.hpp"
@@ -47,6 +48,7 @@ std::string Supervisor::details(const Kernel& kernel) const {
                         {"spec", kernel.spec},
                         {"token", kernel.token},
                         {"host_token", kernel.host_token},
+                        {"outbox", launch::kOutboxFd},
                         {"grace_ms", options_.grace.count()}}
       .dump(-1, ' ', false, nlohmann::json::error_handler_t::replace);
 }
@@ -313,6 +315,7 @@ void Supervisor::exited(Kernel& kernel) {
             "lost",
             kernel.id.value, kernel.name);
       });
+    if (on_last_words_) attempt(log_, [&] { on_last_words_(kernel); });
     die(kernel);
   });
   kernel.exit_watch.reset();  // last: when one of the above throws, all is tried again

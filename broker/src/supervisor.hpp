@@ -31,6 +31,12 @@ class Supervisor {
   /// Called once for every kernel that died, when its death is known and its process is gone.
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
 
+  /// Called before that, when all that came over its connection was served: what it said and did
+  /// not send is still to be read.
+  void on_last_words(std::function<void(Kernel&)> callback) {
+    on_last_words_ = std::move(callback);
+  }
+
   /// Answers `asker` when the kernel has registered, or why it did not.
   void start(const RequestKey& asker, std::shared_ptr<const wire::StartT> request);
   /// Ends the kernel that this Start is about to make; false when it has registered or died.
@@ -90,6 +96,7 @@ class Supervisor {
   SpecReader specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
+  std::function<void(Kernel&)> on_last_words_;
   std::function<void()> all_stopped_;
   std::map<std::uint64_t, EventLoop::Handle> forget_timers_;  // of the dead
 };

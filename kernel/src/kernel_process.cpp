@@ -62,6 +62,9 @@ void KernelProcess::connect(const LaunchDetails& details, Fd launcher) {
   auto connection =
       wire::dial(context_, details.control, details.data, std::move(hello), kDialTimeout);
   shared_.outbox.limit(connection.window_bytes);
+  // Nothing that this process starts is to have the descriptor.
+  if (const Fd file(details.outbox); file)
+    shared_.outbox.keep_in(std::make_unique<wire::OutboxWriter>(file));
   shared_.data = std::make_unique<wire::SharedSocket>(
       std::move(connection.data), wire::Limits{},
       [this](wire::Addressed&& received) { dispatcher_.handle(std::move(received)); },

@@ -32,6 +32,7 @@ LaunchDetails parse_launch_details(std::string_view line) try {
       .token = details.at("token").get<std::string>(),
       .directory = details.value("directory", std::string()),
       .host_token = details.value("host_token", std::string()),
+      .outbox = details.value("outbox", -1),
       .grace = std::chrono::milliseconds(details.value("grace_ms", std::int64_t{5000})),
   };
 } catch (const nlohmann::json::exception&) {

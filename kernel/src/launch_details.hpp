@@ -18,6 +18,7 @@ struct LaunchDetails {
   std::string token;
   std::string directory;                  ///< of the broker; empty: unknown
   std::string host_token;                 ///< lets this process be a host, too; empty: it may not
+  int outbox = -1;                        ///< a descriptor: see wire::OutboxMemory; -1: none
   std::chrono::milliseconds grace{5000};  ///< how long it may go on when the broker is gone
 };
 

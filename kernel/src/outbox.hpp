@@ -8,9 +8,11 @@
 #include <functional>
 #include <memory>
 #include <mutex>
+#include <utility>
 
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
+#include "oast/shared_outbox.hpp"
 
 namespace oast::kernel {
 
@@ -28,6 +30,9 @@ class Outbox {
   /// So many bytes may be unacknowledged; 0: there is no bound, and nothing is counted. Before the
   /// first record.
   void limit(std::uint64_t window_bytes) { window_ = window_bytes; }
+
+  /// Keeps records until the broker has them, where they outlive this process. Before the first.
+  void keep_in(std::unique_ptr<wire::OutboxWriter> memory) { memory_ = std::move(memory); }
 
   /// Gives the record its number and sends it, whether there is room or not. Precondition: it was
   /// written with wire::kNumberLater.
@@ -54,6 +59,7 @@ class Outbox {
       std::make_shared<std::atomic<std::size_t>>(0);
 
   std::mutex mutex_;  // guards what follows, and the order of what is sent
+  std::unique_ptr<wire::OutboxWriter> memory_;  // nullptr: there is none
   std::uint64_t last_ = 0;
   std::deque<std::size_t> sizes_;                // of the unacknowledged records up to last_
   std::atomic<std::size_t> unacknowledged_ = 0;  // the sum of them

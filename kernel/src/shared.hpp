@@ -6,10 +6,10 @@
 #include <utility>
 
 #include "capture.hpp"
-#include "oast/kernel/channel_table.hpp"
 #include "input_slot.hpp"
 #include "intake.hpp"
 #include "interrupt_gate.hpp"
+#include "oast/kernel/channel_table.hpp"
 #include "oast/shared_socket.hpp"
 #include "outbox.hpp"
 #include "outputs.hpp"

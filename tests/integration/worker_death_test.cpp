@@ -99,6 +99,35 @@ TEST_CASE("P2: what a kernel printed before it ended arrives before the word of 
   }
 }
 
+TEST_CASE("P1: answers and flushed output from before a SIGKILL arrive, each once and in order") {
+  const std::string kill_itself =
+      "print('last') io.flush() "
+      "os.execute('kill -9 ' .. io.open('/proc/self/stat'):read('n')) while true do end";
+  with_each_broker([&](const Broker& broker) {
+    for (int round = 0; round < 20; ++round) {
+      std::string printed;
+      StartOptions options;
+      options.on_output = [&](const Output& output) { printed += output.text; };
+      Worker worker = broker.start("lua", std::move(options));
+      std::vector<Future<Value>> answers;
+      std::string expected;
+      for (int i = 0; i < 50; ++i) {
+        const std::string number = std::to_string(i);
+        answers.push_back(worker.remote_eval("print(" + number + ") return " + number));
+        expected += number + "\n";
+      }
+      const auto last = worker.remote_eval(kill_itself);
+      CHECK(death_of(last).signal == SIGKILL);
+      for (int i = 0; i < 50; ++i) {
+        CAPTURE(i);
+        REQUIRE(answers[static_cast<std::size_t>(i)].wait_for(kGenerous));
+        CHECK(answers[static_cast<std::size_t>(i)].get().as<int>() == i);
+      }
+      CHECK(printed == expected + "last\n");
+    }
+  });
+}
+
 TEST_CASE("P9: os.exit is told with its code") {
   with_each_broker([](const Broker& broker) {
     Worker w = broker.start();

@@ -165,9 +165,9 @@ TEST_CASE("P8: a kernel gets nothing of its host but what the spec and the start
   CHECK(env.find("GIVEN=yes\n") != std::string::npos);
   CHECK(env.find("OAST_SECRET") == std::string::npos);
   CHECK(env.find("HOME=") == std::string::npos);
-  // 0, 1, 2 and the directory that ls itself reads.
+  // 0, 1, 2, the outbox, which a kernel takes and closes, and the directory that ls itself reads.
   const std::string fds = slurp("fds");
-  CHECK_MESSAGE(std::count(fds.begin(), fds.end(), '\n') == 5, fds);
+  CHECK_MESSAGE(std::count(fds.begin(), fds.end(), '\n') == 6, fds);
   CHECK(slurp("cwd") == f.scratch.path().string() + "\n");
 }
 

@@ -10,7 +10,7 @@
 #include <string_view>
 #include <vector>
 
-#include "crc32c.hpp"
+#include "oast/crc32c.hpp"
 #include "log_records.hpp"
 
 using namespace oast;

@@ -6,6 +6,7 @@ import tempfile
 import time
 import unittest
 
+import oast
 from support import GENEROUS, Daemon, KernelTest, eventually
 
 # Far less than what the broker gives it before it sends a signal.
@@ -79,6 +80,48 @@ class Ending(KernelTest):
         self.assert_ends_by_itself()
         eventually(lambda: self.text, "what it prints arrives")
         self.assertEqual(self.text, "ended\n")  # before the patience with threads was over
+
+
+class LastWords(KernelTest):
+    def test_what_flush_returned_for_survives_a_kill(self):
+        for _ in range(20):
+            with self.start() as worker:
+                del self.outputs[:]
+                failure = self.death(worker, "import os, sys\n"
+                                             "print('x', flush=True)\n"
+                                             "print('y', file=sys.stderr, flush=True)\n"
+                                             "os.kill(os.getpid(), 9)")
+                self.assertEqual(failure.death.signal, signal.SIGKILL)
+                self.assertEqual([(o.stream, o.text) for o in self.outputs],
+                                 [("stdout", "x\n"), ("stderr", "y\n")])
+
+    def test_nothing_of_a_flood_is_missing_before_its_last_line(self):
+        self.death(self.w, "import os, sys\n"
+                           "for i in range(30000): print(i)\n"
+                           "sys.stdout.flush()\n"
+                           "os.kill(os.getpid(), 9)")
+        text = "".join(o.text for o in self.outputs)
+        self.assertEqual(text, "".join(f"{i}\n" for i in range(30000)))
+
+    def test_a_forked_child_adds_nothing(self):
+        self.eval("import os\npid = os.fork()\n"
+                  "if pid == 0:\n"
+                  "    print('child', flush=True)\n"
+                  "    os._exit(0)\n"
+                  "os.waitpid(pid, 0)\nNone")
+        self.death(self.w, "print('parent', flush=True)\nos.kill(os.getpid(), 9)")
+        self.assertEqual("".join(o.text for o in self.outputs), "child\nparent\n")
+
+    def test_no_child_has_the_memory(self):
+        held = self.eval("import os, subprocess\n"
+                         "subprocess.run(['ls', '-l', '/proc/self/fd'], stdout=subprocess.PIPE,"
+                         " close_fds=False).stdout.decode()")
+        self.assertNotIn("oast-outbox", held)
+
+    def death(self, worker, code):
+        with self.assertRaises(oast.TerminatedWorkerException) as raised:
+            worker.with_options(timeout=GENEROUS).remote_eval_fetch(code)
+        return raised.exception.failure
 
 
 class SharedMemory(KernelTest):

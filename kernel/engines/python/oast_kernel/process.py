@@ -112,7 +112,7 @@ def _flush_files() -> None:
 
 
 def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
-    out, err = ByteOutput(1, kernel.output), ByteOutput(2, kernel.output)
+    out, err = (ByteOutput(descriptor, kernel.output, kernel.flush) for descriptor in (1, 2))
     streams = {"stdout": TextOutput("<stdout>", out), "stderr": TextOutput("<stderr>", err),
                "stdin": stdin}
     for name, stream in streams.items():

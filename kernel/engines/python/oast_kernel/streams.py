@@ -40,12 +40,14 @@ def tag_threads() -> None:
 
 
 class ByteOutput(io.RawIOBase):
-    """What is written goes out at once, in order with everything else."""
+    """What is written goes out in order with everything else: soon, or when it is flushed, from when
+    on it survives the kernel."""
 
-    def __init__(self, descriptor: int, send: Send) -> None:
+    def __init__(self, descriptor: int, send: Send, flush: Callable[[], None]) -> None:
         self._descriptor = descriptor
         self._stream = descriptor - 1
         self._send: Optional[Send] = send
+        self._flush = flush
         self.mode = "wb"
 
     def forget_kernel(self) -> None:
@@ -62,6 +64,10 @@ class ByteOutput(io.RawIOBase):
             while rest:
                 rest = rest[os.write(self._descriptor, rest):]
         return len(data)
+
+    def flush(self) -> None:
+        if self._send is not None:
+            self._flush()
 
     def writable(self) -> bool:
         return True
@@ -96,6 +102,9 @@ class TextOutput(io.TextIOBase):
 
     def writelines(self, lines: Iterable[str]) -> None:  # type: ignore[override]
         self.write("".join(lines))
+
+    def flush(self) -> None:
+        self.buffer.flush()
 
     def writable(self) -> bool:
         return True

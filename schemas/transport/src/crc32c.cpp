@@ -1,8 +1,8 @@
-#include "crc32c.hpp"
+#include "oast/crc32c.hpp"
 
 #include <array>
 
-namespace oast::broker {
+namespace oast {
 
 namespace {
 
@@ -44,4 +44,4 @@ std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) {
   return ~crc;
 }
 
-}  // namespace oast::broker
+}  // namespace oast
