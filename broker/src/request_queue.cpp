@@ -6,51 +6,89 @@
 namespace oast::broker {
 
 RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply, wire::Packet& packet,
-                                            bool keep) {
+                                            std::uint32_t lane, bool keep) {
   const std::size_t bytes = packet.bytes();
   // One that is larger than the limit still gets through, alone.
-  if (bytes_ > 0 && bytes_ + bytes > max_bytes_) return Accepted::full;
-  Open open{Stage::waiting, reply, 0, first_place_ + waiting_.size()};
-  open.keep = keep;
-  const auto [place, added] = open_.try_emplace(key, std::move(open));
+  if (!room_for(bytes)) return Accepted::full;
+  if (lanes_.size() >= kMostLanes && !lanes_.contains(lane)) return Accepted::crowded;
+  const auto [place, added] = open_.try_emplace(key);
   if (!added) return Accepted::duplicate;
   try {
-    waiting_.push_back({key, {}});
+    Lane& its = lanes_[lane];
+    Open& open = place->second;
+    open.reply = reply;
+    open.lane = lane;
+    open.bytes = bytes;
+    open.place = its.first_place + its.waiting.size();
+    open.keep = keep;
+    its.waiting.push_back({key, {}});
+    its.waiting.back().packet = std::move(packet);
   } catch (...) {
     open_.erase(place);
+    drop_if_idle(lane);
     throw;
   }
-  waiting_.back().packet = std::move(packet);
+  ++waiting_count_;
   bytes_ += bytes;
   return Accepted::yes;
 }
 
-RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key) {
-  if (!open_.try_emplace(key, Open{Stage::direct, wire::Reply::value}).second)
-    return Accepted::duplicate;
-  direct_.insert(key);
+RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key, std::size_t bytes) {
+  if (!room_for(bytes)) return Accepted::full;
+  const auto [place, added] = open_.try_emplace(key);
+  if (!added) return Accepted::duplicate;
+  place->second.stage = Stage::direct;
+  place->second.bytes = bytes;
+  try {
+    direct_.insert(key);
+  } catch (...) {
+    open_.erase(place);
+    throw;
+  }
+  bytes_ += bytes;
   return Accepted::yes;
 }
 
 std::optional<RequestQueue::Dispatch> RequestQueue::dispatch() {
-  while (!waiting_.empty() && (waiting_.front().cancelled || dispatched_count_ < window_)) {
-    if (!waiting_.front().cancelled && dropped(waiting_.front().key)) break;  // about to be ended
-    if (!waiting_.front().cancelled) dispatched_.emplace_back(waiting_.front().key);
-    Waiting next = std::move(waiting_.front());
-    waiting_.pop_front();
-    ++first_place_;
-    if (next.cancelled) {
-      --cancelled_;
-      continue;
-    }
-    bytes_ -= next.packet.bytes();
-    ++dispatched_count_;
-    Open& open = open_[next.key];
-    open.stage = Stage::dispatched;
-    open.sequence = first_sequence_ + dispatched_.size() - 1;
-    return Dispatch{next.key, std::move(next.packet), open.sequence};
+  for (auto lane = lanes_.begin(); lane != lanes_.end();) {
+    if (auto next = dispatch_of(lane->second)) return next;
+    lane = lane->second.idle() ? lanes_.erase(lane) : std::next(lane);
   }
   return std::nullopt;
+}
+
+std::optional<RequestQueue::Dispatch> RequestQueue::dispatch_of(Lane& lane) {
+  drop_cancelled(lane);
+  if (lane.waiting.empty() || lane.dispatched.size() >= window_) return std::nullopt;
+  if (dropped(lane.waiting.front().key)) return std::nullopt;  // about to be ended
+  const std::uint64_t sequence = last_sequence_ + 1;
+  const RequestKey key = lane.waiting.front().key;
+  lane.dispatched.insert(sequence);
+  dispatched_.emplace(sequence, key);
+  last_sequence_ = sequence;
+  Dispatch next{key, std::move(lane.waiting.front().packet), sequence};
+  lane.waiting.pop_front();
+  ++lane.first_place;
+  --waiting_count_;
+  Open& open = open_.at(key);
+  open.stage = Stage::dispatched;
+  open.sequence = sequence;
+  return next;
+}
+
+void RequestQueue::drop_cancelled(Lane& lane) {
+  while (!lane.waiting.empty() && lane.waiting.front().cancelled) {
+    lane.waiting.pop_front();
+    ++lane.first_place;
+  }
+}
+
+/// Its next use may count places from 0 again: of its last nothing is open.
+void RequestQueue::drop_if_idle(std::uint32_t lane) {
+  const auto found = lanes_.find(lane);
+  if (found == lanes_.end()) return;
+  drop_cancelled(found->second);
+  if (found->second.idle()) lanes_.erase(found);
 }
 
 const RequestQueue::Open* RequestQueue::find(RequestKey key) const {
@@ -68,45 +106,51 @@ std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
   if (found == open_.end()) return std::nullopt;
   Open open = std::move(found->second);
   open_.erase(found);
-  if (open.stage == Stage::dispatched) forget_dispatched(open.sequence);
-  if (open.stage == Stage::direct) direct_.erase(key);
-  if (open.stage == Stage::waiting) forget_waiting(waiting_[open.place - first_place_]);
+  bytes_ -= open.bytes;
+  if (open.stage == Stage::direct) {
+    direct_.erase(key);
+    return open;
+  }
+  Lane& lane = lanes_.at(open.lane);
+  if (open.stage == Stage::dispatched)
+    forget_dispatched(open.lane, open.sequence);
+  else
+    mark_cancelled(lane.waiting[open.place - lane.first_place]);
+  drop_if_idle(open.lane);
   return open;
 }
 
-void RequestQueue::forget_waiting(Waiting& place) {
-  bytes_ -= place.packet.bytes();
+void RequestQueue::mark_cancelled(Waiting& place) {
   place.packet = {};
   place.cancelled = true;
-  ++cancelled_;
+  --waiting_count_;
 }
 
-void RequestQueue::forget_dispatched(std::uint64_t sequence) {
-  dispatched_[sequence - first_sequence_].reset();
-  --dispatched_count_;
-  while (!dispatched_.empty() && !dispatched_.front()) {
-    dispatched_.pop_front();
-    ++first_sequence_;
-  }
+void RequestQueue::forget_dispatched(std::uint32_t lane, std::uint64_t sequence) {
+  lanes_.at(lane).dispatched.erase(sequence);
+  dispatched_.erase(sequence);
 }
 
 std::optional<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_next() {
-  while (!waiting_.empty() && waiting_.front().cancelled) {
-    waiting_.pop_front();
-    ++first_place_;
-    --cancelled_;
-  }
   if (open_.empty()) return std::nullopt;
   RequestKey key = open_.begin()->first;
-  if (!dispatched_.empty())
-    key = *dispatched_.front();
-  else if (!waiting_.empty())
-    key = waiting_.front().key;
+  if (!dispatched_.empty()) {
+    key = dispatched_.begin()->second;
+  } else {
+    for (auto& [number, lane] : lanes_) {
+      drop_cancelled(lane);
+      if (lane.waiting.empty()) continue;
+      key = lane.waiting.front().key;
+      break;
+    }
+  }
   return std::pair(key, *end(key));
 }
 
 void RequestQueue::host_left(PeerId host) {
-  left_.push_back({host, first_place_, first_place_ + waiting_.size()});
+  if (lanes_.empty()) left_.push_back({host, 0, 0, 0});
+  for (const auto& [number, lane] : lanes_)
+    left_.push_back({host, number, lane.first_place, lane.first_place + lane.waiting.size()});
 }
 
 bool RequestQueue::dropped(RequestKey key) const {
@@ -119,29 +163,39 @@ bool RequestQueue::end_some_of_left(std::size_t most) {
   Left& left = left_.front();
   std::size_t seen = 0;
   for (auto at = direct_.lower_bound({left.host, RequestId{}});
-       seen < most && at != direct_.end() && at->host == left.host; ++seen) {
-    open_.erase(*at);
-    at = direct_.erase(at);
+       seen < most && at != direct_.end() && at->host == left.host; ++seen)
+    end(*at++);
+  const auto lane = lanes_.find(left.lane);
+  if (lane != lanes_.end()) {
+    auto& waiting = lane->second.waiting;
+    left.next = std::max(left.next, lane->second.first_place);
+    left.end = std::min(left.end, lane->second.first_place + waiting.size());
+    for (; seen < most && left.next < left.end; ++seen, ++left.next) {
+      const Waiting& place = waiting[left.next - lane->second.first_place];
+      if (place.key.host != left.host || place.cancelled || !dropped(place.key)) continue;
+      bytes_ -= open_.at(place.key).bytes;
+      open_.erase(place.key);
+      mark_cancelled(waiting[left.next - lane->second.first_place]);
+    }
   }
-  left.next = std::max(left.next, first_place_);
-  for (; seen < most && left.next < left.end; ++seen, ++left.next) {
-    Waiting& place = waiting_[left.next - first_place_];
-    if (place.key.host != left.host || place.cancelled || !dropped(place.key)) continue;
-    open_.erase(place.key);
-    forget_waiting(place);
+  if (seen < most) {
+    const std::uint32_t number = left.lane;
+    left_.pop_front();
+    drop_if_idle(number);
   }
-  if (seen < most) left_.pop_front();
   return true;
 }
 
 std::optional<RequestKey> RequestQueue::running() const {
-  return dispatched_.empty() ? std::nullopt : dispatched_.front();
+  const auto first = lanes_.find(0);
+  if (first != lanes_.end() && !first->second.dispatched.empty())
+    return dispatched_.at(*first->second.dispatched.begin());
+  return dispatched_.empty() ? std::nullopt : std::optional(dispatched_.begin()->second);
 }
 
 std::optional<RequestKey> RequestQueue::by_sequence(std::uint64_t sequence) const {
-  if (sequence < first_sequence_ || sequence - first_sequence_ >= dispatched_.size())
-    return std::nullopt;
-  return dispatched_[sequence - first_sequence_];
+  const auto found = dispatched_.find(sequence);
+  return found == dispatched_.end() ? std::nullopt : std::optional(found->second);
 }
 
 }  // namespace oast::broker

@@ -5,6 +5,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,9 +26,9 @@ struct RequestDeadline {
 };
 
 /// From acceptance to terminal reply. Every operation on one request takes constant time, however
-/// many wait. Invariants: every accepted request is in `open_` until `end`
-/// or `end_next` gives it back exactly once; at most `window` are dispatched; they are dispatched
-/// in the order of acceptance, which is the order of every lane.
+/// many wait, but for a factor of lanes in use. Invariants: every accepted request is in `open_`
+/// until `end` or `end_next` gives it back exactly once; at most `window` of each lane are
+/// dispatched; those of a lane are dispatched in the order of acceptance, whatever other lanes do.
 class RequestQueue {
  public:
   /// Evals and calls wait for their turn; direct requests (completion, channels) do not.
@@ -35,8 +36,10 @@ class RequestQueue {
   struct Open {
     Stage stage = Stage::waiting;
     wire::Reply reply = wire::Reply::value;
+    std::uint32_t lane = 0;      ///< of those that are not direct
+    std::size_t bytes = 0;       ///< that count for the kernel until it has ended
     std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
-    std::uint64_t place = 0;     ///< waiting: its number among all that ever waited
+    std::uint64_t place = 0;     ///< waiting: its number among all that ever waited in its lane
     bool keep = false;           ///< goes on when its host leaves
     std::unique_ptr<RequestDeadline> deadline = {};  ///< nullptr: it has none
   };
@@ -44,17 +47,22 @@ class RequestQueue {
   RequestQueue(std::size_t window, std::size_t max_bytes)
       : window_(window), max_bytes_(max_bytes) {}
 
-  enum class Accepted : unsigned char { yes, duplicate, full };
+  /// Lanes that may be in use at once.
+  static constexpr std::size_t kMostLanes = 64;
+
+  /// `full`: too many bytes are open; `crowded`: too many lanes.
+  enum class Accepted : unsigned char { yes, duplicate, full, crowded };
   /// Takes over `packet` if accepted.
-  Accepted accept(RequestKey key, wire::Reply reply, wire::Packet& packet, bool keep = false);
-  Accepted accept_direct(RequestKey key);
+  Accepted accept(RequestKey key, wire::Reply reply, wire::Packet& packet, std::uint32_t lane = 0,
+                  bool keep = false);
+  Accepted accept_direct(RequestKey key, std::size_t bytes);
 
   struct Dispatch {
     RequestKey key;
     wire::Packet packet;
     std::uint64_t sequence = 0;
   };
-  /// The next request to send to the kernel, if the window has room.
+  /// The next request to send to the kernel, if the window of its lane has room.
   std::optional<Dispatch> dispatch();
 
   /// nullptr when it is not open.
@@ -62,8 +70,7 @@ class RequestQueue {
   Open* find(RequestKey key);
   /// Ends it, wherever it is; what it was, or nothing.
   std::optional<Open> end(RequestKey key);
-  /// Ends one request, in the order of acceptance but for the direct ones, which are last; nothing
-  /// when none is open.
+  /// Ends one request, in the order of its lane, the direct ones last; nothing when none is open.
   std::optional<std::pair<RequestKey, Open>> end_next();
   /// Nothing of this host is dispatched any more, but for what needs no answer.
   void host_left(PeerId host);
@@ -71,14 +78,16 @@ class RequestQueue {
   /// when there is nothing left to look at. More can be dispatched then.
   bool end_some_of_left(std::size_t most);
 
-  /// The open request that runs, as far as the broker can know: the oldest dispatched.
+  /// The open request that runs, as far as the broker can know: the oldest dispatched, of lane 0 if
+  /// there is one.
   std::optional<RequestKey> running() const;
   /// The key of a dispatched, open request.
   std::optional<RequestKey> by_sequence(std::uint64_t sequence) const;
   bool any_open() const { return !open_.empty(); }
-  std::size_t waiting() const { return waiting_.size() - cancelled_; }
-  std::size_t waiting_bytes() const { return bytes_; }
-  std::size_t dispatched() const { return dispatched_count_; }
+  std::size_t waiting() const { return waiting_count_; }
+  /// Of all that is open.
+  std::size_t bytes() const { return bytes_; }
+  std::size_t dispatched() const { return dispatched_.size(); }
 
  private:
   struct Waiting {
@@ -87,25 +96,35 @@ class RequestQueue {
     bool cancelled = false;
   };
 
-  void forget_waiting(Waiting& place);
-  void forget_dispatched(std::uint64_t sequence);
+  struct Lane {
+    std::deque<Waiting> waiting;
+    std::uint64_t first_place = 0;       // of waiting.front()
+    std::set<std::uint64_t> dispatched;  // by their numbers
+    bool idle() const { return waiting.empty() && dispatched.empty(); }
+  };
+  using Lanes = std::map<std::uint32_t, Lane>;
+
+  bool room_for(std::size_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= max_bytes_; }
+  void mark_cancelled(Waiting& place);
+  void forget_dispatched(std::uint32_t lane, std::uint64_t sequence);
+  static void drop_cancelled(Lane& lane);
+  std::optional<Dispatch> dispatch_of(Lane& lane);
+  void drop_if_idle(std::uint32_t lane);
 
   const std::size_t window_;
   const std::size_t max_bytes_;
   std::unordered_map<RequestKey, Open> open_;
-  std::deque<Waiting> waiting_;
-  std::uint64_t first_place_ = 0;  // of waiting_.front()
-  std::size_t cancelled_ = 0;      // of waiting_
-  std::size_t bytes_ = 0;          // of waiting_
-  // The dispatched in order; ended ones stay as nothing until they reach the front.
-  std::deque<std::optional<RequestKey>> dispatched_;
-  std::uint64_t first_sequence_ = 1;  // of dispatched_.front()
-  std::size_t dispatched_count_ = 0;
+  Lanes lanes_;                                     // those in use
+  std::size_t waiting_count_ = 0;                   // of all lanes, without the cancelled
+  std::size_t bytes_ = 0;                           // of open_
+  std::map<std::uint64_t, RequestKey> dispatched_;  // by their numbers
+  std::uint64_t last_sequence_ = 0;
   std::set<RequestKey> direct_;  // of open_
 
-  /// A host that left, and which places in waiting_ are still to be looked at.
+  /// A host that left, and which places in a lane are still to be looked at.
   struct Left {
     PeerId host;
+    std::uint32_t lane;
     std::uint64_t next;
     std::uint64_t end;
   };

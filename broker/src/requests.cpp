@@ -59,9 +59,9 @@ wire::Packet host_left_message(PeerId host) {
 
 std::optional<Requests::Wishes> Requests::wishes_of(const wire::Message& message) {
   if (const auto* eval = message.body_as_Eval())
-    return Wishes{eval->reply(), eval->timeout_ms(), eval->kill_ms(), eval->keep()};
+    return Wishes{eval->reply(), eval->timeout_ms(), eval->kill_ms(), eval->lane(), eval->keep()};
   if (const auto* call = message.body_as_Call())
-    return Wishes{call->reply(), call->timeout_ms(), call->kill_ms(), call->keep()};
+    return Wishes{call->reply(), call->timeout_ms(), call->kill_ms(), call->lane(), call->keep()};
   return std::nullopt;
 }
 
@@ -99,7 +99,7 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
 }
 
 void Requests::queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire::Packet&& packet) {
-  const auto accepted = kernel.queue.accept(key, wishes.reply, packet, wishes.keep);
+  const auto accepted = kernel.queue.accept(key, wishes.reply, packet, wishes.lane, wishes.keep);
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
@@ -112,7 +112,7 @@ void Requests::queue(Kernel& kernel, RequestKey key, const Wishes& wishes, wire:
 }
 
 void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
-  const auto accepted = kernel.queue.accept_direct(key);
+  const auto accepted = kernel.queue.accept_direct(key, packet.bytes());
   if (accepted != RequestQueue::Accepted::yes) return refuse(key, accepted, kernel);
   try {
     kernel.hosts.insert(key.host);
@@ -137,10 +137,15 @@ void Requests::refuse(RequestKey key, RequestQueue::Accepted why, const Kernel& 
     return sender_.fail({key.host, RequestId{}},
                         failure(FailureKind::invalid, "request id " + std::to_string(key.id.value) +
                                                           " is open already: choose another"));
+  const std::string name = "kernel " + std::to_string(kernel.id.value);
+  if (why == RequestQueue::Accepted::crowded)
+    return sender_.fail(
+        key, failure(FailureKind::overloaded, name + " has requests in " +
+                                                  std::to_string(RequestQueue::kMostLanes) +
+                                                  " lanes, and takes none in another"));
   sender_.fail(key, failure(FailureKind::overloaded,
-                            "kernel " + std::to_string(kernel.id.value) + " has " +
-                                std::to_string(kernel.queue.waiting_bytes()) +
-                                " bytes of requests waiting, and takes no more for now"));
+                            name + " has requests of " + std::to_string(kernel.queue.bytes()) +
+                                " bytes to answer, and takes no more for now"));
 }
 
 void Requests::dispatch(Kernel& kernel) {

@@ -58,6 +58,7 @@ class Requests {
     wire::Reply reply;
     std::uint64_t timeout_ms;  ///< 0: none
     std::uint64_t kill_ms;
+    std::uint32_t lane;
     bool keep;  ///< it goes on without its host, and its reply stays in the log
   };
   static std::optional<Wishes> wishes_of(const wire::Message& message);

@@ -12,7 +12,13 @@ void Dispatcher::handle(wire::Addressed&& received) {
   const RequestKey key{received.peer, RequestId{message.id()}};
   switch (message.body_type()) {
     case wire::Body::Eval:
+      if (const auto lane = message.body_as_Eval()->lane(); lane != 0)
+        return refuse_lane(key, received.route.sequence, lane);
+      return take_in(std::move(received));
     case wire::Body::Call:
+      if (const auto lane = message.body_as_Call()->lane(); lane != 0)
+        return refuse_lane(key, received.route.sequence, lane);
+      return take_in(std::move(received));
     case wire::Body::Complete:
     case wire::Body::Inspect:
     case wire::Body::IsComplete:
@@ -59,6 +65,15 @@ void Dispatcher::refuse(const wire::Refused& refused) {
     default:
       return shared_.fail(key, refused.failure("the kernel"));
   }
+}
+
+/// No engine can run two requests at once yet.
+void Dispatcher::refuse_lane(RequestKey key, std::uint64_t sequence, std::uint32_t lane) {
+  shared_.intake.refuse(sequence);
+  shared_.fail(key, make_failure(FailureKind::unimplemented,
+                                 "this kernel runs one request after the other, in lane 0, and has "
+                                 "no lane " +
+                                     std::to_string(lane)));
 }
 
 void Dispatcher::take_in(wire::Addressed&& received) {

@@ -1,6 +1,7 @@
 // Evaluating, calling, channels and futures, in kernels of their own.
 #include <algorithm>
 #include <atomic>
+#include <csignal>
 #include <map>
 #include <string>
 #include <thread>
@@ -265,4 +266,40 @@ TEST_CASE("complete, inspect and is_complete ask the kernel") {
     CHECK(w.inspect("print", 3).has_value());
     CHECK_FALSE(w.inspect("no_such_name_anywhere", 3).has_value());
   });
+}
+
+TEST_CASE("a kernel that runs one request at a time refuses other lanes, and goes on") {
+  Worker worker{"lua"};
+  EvalOptions options;
+  options.lane = 1;
+  CHECK(kind_of(worker.remote_eval("1", options)) == FailureKind::unimplemented);
+  CHECK(kind_of(worker.remote_call("tostring", {1}, options)) == FailureKind::unimplemented);
+  auto running = start_running(worker, "while true do end");
+  CHECK(kind_of(worker.remote_eval("2", options)) == FailureKind::unimplemented);
+  CHECK(worker.interrupt() == InterruptOutcome::interrupted);
+  CHECK(worker.remote_eval_fetch<int>("3") == 3);
+}
+
+TEST_CASE(
+    "P4: what a kernel was sent and does not take in is bounded; what was accepted is answered") {
+  const Daemon daemon(R"({"queue_bytes": 8000000})");
+  const Broker broker = daemon.connect();
+  Worker worker = broker.start("lua");
+  worker.remote_eval_wait("n = 0");
+  const pid_t kernel = worker.info().pid;
+  ::kill(kernel, SIGSTOP);
+  eventually([&] { return all_stopped(kernel); }, "the kernel stands still");
+  std::vector<Future<Value>> sent;
+  const Value large = std::string(1'000'000, 'x');
+  for (int i = 0; i < 30; ++i)
+    sent.push_back(worker.remote_eval("n = n + 1 return #(...)", {.args = {large}}));
+  // The first are open, the rest refused at once.
+  for (int i = 8; i < 30; ++i)
+    CHECK(kind_of(sent[static_cast<std::size_t>(i)]) == FailureKind::overloaded);
+  ::kill(kernel, SIGCONT);
+  for (int i = 0; i < 7; ++i) {
+    REQUIRE(sent[static_cast<std::size_t>(i)].wait_for(kGenerous));
+    CHECK(sent[static_cast<std::size_t>(i)].get().as<int>() == 1'000'000);
+  }
+  CHECK(worker.remote_eval_fetch<int>("n") == 7);
 }
