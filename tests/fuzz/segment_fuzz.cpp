@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "oast/crc32c.hpp"
 #include "log_segment.hpp"
+#include "oast/crc32c.hpp"
 
 namespace {
 
@@ -51,7 +51,7 @@ std::vector<std::byte> repaired(std::span<const std::byte> bytes) {
   std::vector<std::byte> copy(bytes.begin(), bytes.end());
   const std::uint64_t length = std::min<std::uint64_t>(peek_record(bytes).bytes, copy.size());
   if (length < kRecordHeadBytes) return copy;
-  const std::uint32_t crc = crc32c(std::span(copy).subspan(4, length - 4));
+  const std::uint32_t crc = oast::crc32c(std::span(copy).subspan(4, length - 4));
   for (unsigned i = 0; i < 4; ++i) copy[i] = static_cast<std::byte>((crc >> (8 * i)) & 0xFF);
   return copy;
 }

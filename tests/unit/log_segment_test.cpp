@@ -10,8 +10,8 @@
 #include <string_view>
 #include <vector>
 
-#include "oast/crc32c.hpp"
 #include "log_records.hpp"
+#include "oast/crc32c.hpp"
 
 using namespace oast;
 using namespace oast::broker;
