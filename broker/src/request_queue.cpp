@@ -63,8 +63,8 @@ std::optional<RequestQueue::Dispatch> RequestQueue::dispatch_of(Lane& lane) {
   if (dropped(lane.waiting.front().key)) return std::nullopt;  // about to be ended
   const std::uint64_t sequence = last_sequence_ + 1;
   const RequestKey key = lane.waiting.front().key;
-  lane.dispatched.insert(sequence);
-  dispatched_.emplace(sequence, key);
+  lane.dispatched.push_back({sequence, key});
+  ++dispatched_count_;
   last_sequence_ = sequence;
   Dispatch next{key, std::move(lane.waiting.front().packet), sequence};
   lane.waiting.pop_front();
@@ -112,10 +112,12 @@ std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
     return open;
   }
   Lane& lane = lanes_.at(open.lane);
-  if (open.stage == Stage::dispatched)
-    forget_dispatched(open.lane, open.sequence);
-  else
+  if (open.stage == Stage::dispatched) {
+    lane.dispatched.erase(find_dispatched(lane, open.sequence));
+    --dispatched_count_;
+  } else {
     mark_cancelled(lane.waiting[open.place - lane.first_place]);
+  }
   drop_if_idle(open.lane);
   return open;
 }
@@ -126,16 +128,26 @@ void RequestQueue::mark_cancelled(Waiting& place) {
   --waiting_count_;
 }
 
-void RequestQueue::forget_dispatched(std::uint32_t lane, std::uint64_t sequence) {
-  lanes_.at(lane).dispatched.erase(sequence);
-  dispatched_.erase(sequence);
+/// Where it is, or would be.
+std::deque<RequestQueue::Dispatched>::iterator RequestQueue::find_dispatched(
+    Lane& lane, std::uint64_t sequence) {
+  return std::ranges::lower_bound(lane.dispatched, sequence, {}, &Dispatched::sequence);
+}
+
+std::optional<RequestKey> RequestQueue::oldest_dispatched() const {
+  const Dispatched* oldest = nullptr;
+  for (const auto& [number, lane] : lanes_)
+    if (!lane.dispatched.empty() &&
+        (oldest == nullptr || lane.dispatched.front().sequence < oldest->sequence))
+      oldest = &lane.dispatched.front();
+  return oldest == nullptr ? std::nullopt : std::optional(oldest->key);
 }
 
 std::optional<std::pair<RequestKey, RequestQueue::Open>> RequestQueue::end_next() {
   if (open_.empty()) return std::nullopt;
   RequestKey key = open_.begin()->first;
-  if (!dispatched_.empty()) {
-    key = dispatched_.begin()->second;
+  if (const auto oldest = oldest_dispatched()) {
+    key = *oldest;
   } else {
     for (auto& [number, lane] : lanes_) {
       drop_cancelled(lane);
@@ -189,13 +201,17 @@ bool RequestQueue::end_some_of_left(std::size_t most) {
 std::optional<RequestKey> RequestQueue::running() const {
   const auto first = lanes_.find(0);
   if (first != lanes_.end() && !first->second.dispatched.empty())
-    return dispatched_.at(*first->second.dispatched.begin());
-  return dispatched_.empty() ? std::nullopt : std::optional(dispatched_.begin()->second);
+    return first->second.dispatched.front().key;
+  return oldest_dispatched();
 }
 
 std::optional<RequestKey> RequestQueue::by_sequence(std::uint64_t sequence) const {
-  const auto found = dispatched_.find(sequence);
-  return found == dispatched_.end() ? std::nullopt : std::optional(found->second);
+  for (const auto& [number, lane] : lanes_) {
+    const auto found =
+        std::ranges::lower_bound(lane.dispatched, sequence, {}, &Dispatched::sequence);
+    if (found != lane.dispatched.end() && found->sequence == sequence) return found->key;
+  }
+  return std::nullopt;
 }
 
 }  // namespace oast::broker

@@ -87,7 +87,7 @@ class RequestQueue {
   std::size_t waiting() const { return waiting_count_; }
   /// Of all that is open.
   std::size_t bytes() const { return bytes_; }
-  std::size_t dispatched() const { return dispatched_.size(); }
+  std::size_t dispatched() const { return dispatched_count_; }
 
  private:
   struct Waiting {
@@ -96,17 +96,22 @@ class RequestQueue {
     bool cancelled = false;
   };
 
+  struct Dispatched {
+    std::uint64_t sequence;
+    RequestKey key;
+  };
   struct Lane {
     std::deque<Waiting> waiting;
-    std::uint64_t first_place = 0;       // of waiting.front()
-    std::set<std::uint64_t> dispatched;  // by their numbers
+    std::uint64_t first_place = 0;      // of waiting.front()
+    std::deque<Dispatched> dispatched;  // at most the window
     bool idle() const { return waiting.empty() && dispatched.empty(); }
   };
   using Lanes = std::map<std::uint32_t, Lane>;
 
   bool room_for(std::size_t bytes) const { return bytes_ == 0 || bytes_ + bytes <= max_bytes_; }
   void mark_cancelled(Waiting& place);
-  void forget_dispatched(std::uint32_t lane, std::uint64_t sequence);
+  static std::deque<Dispatched>::iterator find_dispatched(Lane& lane, std::uint64_t sequence);
+  std::optional<RequestKey> oldest_dispatched() const;
   static void drop_cancelled(Lane& lane);
   std::optional<Dispatch> dispatch_of(Lane& lane);
   void drop_if_idle(std::uint32_t lane);
@@ -114,10 +119,10 @@ class RequestQueue {
   const std::size_t window_;
   const std::size_t max_bytes_;
   std::unordered_map<RequestKey, Open> open_;
-  Lanes lanes_;                                     // those in use
-  std::size_t waiting_count_ = 0;                   // of all lanes, without the cancelled
-  std::size_t bytes_ = 0;                           // of open_
-  std::map<std::uint64_t, RequestKey> dispatched_;  // by their numbers
+  Lanes lanes_;                       // those in use
+  std::size_t waiting_count_ = 0;     // of all lanes, without the cancelled
+  std::size_t bytes_ = 0;             // of open_
+  std::size_t dispatched_count_ = 0;  // of all lanes
   std::uint64_t last_sequence_ = 0;
   std::set<RequestKey> direct_;  // of open_
 

@@ -88,6 +88,15 @@ TEST_CASE("crc32c in pieces is crc32c of the whole") {
   }
 }
 
+TEST_CASE("crc32c is the same with and without the processor's instruction") {
+  const std::string text = oast::test::text_of(5, 100);
+  for (std::size_t from = 0; from <= 8; ++from)
+    for (std::size_t size = 0; from + size <= text.size(); ++size) {
+      const auto bytes = bytes_of(text).subspan(from, size);
+      CHECK(crc32c(bytes, 7) == crc32c_by_tables(bytes, 7));
+    }
+}
+
 TEST_CASE("A segment's header is read as it was written, and has the bytes that are documented") {
   const SegmentHeader header{KernelId{0x0102030405060708}, 9, 10};
   const std::string bytes = encode(header);

@@ -127,7 +127,7 @@ TEST_CASE(
       if (!said.text.empty()) CHECK(said.text == std::string(number, 'x'));
     }
   };
-  for (std::size_t at = 0; at < 64 + 3000; ++at) {
+  for (std::size_t at = 0; at < OutboxMemory::kHeadBytes + 3000; ++at) {
     const unsigned char was = bytes[at];
     for (const unsigned char flip : {0x01, 0x80, 0xFF}) {
       bytes[at] = static_cast<unsigned char>(was ^ flip);
@@ -136,7 +136,8 @@ TEST_CASE(
     bytes[at] = was;
   }
   CHECK(read(reader, 1).size() == 20);
-  std::memset(bytes + 64, 0xFF, OutboxMemory::kBytes - 64);
+  std::memset(bytes + OutboxMemory::kHeadBytes, 0xFF,
+              OutboxMemory::kBytes - OutboxMemory::kHeadBytes);
   CHECK(read(reader, 1).empty());
   std::memset(bytes, 0x41, OutboxMemory::kBytes);
   CHECK(read(reader, 1).empty());

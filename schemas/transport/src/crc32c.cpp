@@ -1,6 +1,11 @@
 #include "oast/crc32c.hpp"
 
 #include <array>
+#include <cstring>
+
+#ifdef __x86_64__
+#include <nmmintrin.h>
+#endif
 
 namespace oast {
 
@@ -28,9 +33,35 @@ constexpr Tables make_tables() {
 
 constexpr Tables kTables = make_tables();
 
+#ifdef __x86_64__
+
+/// Ten times as fast as the tables: SSE 4.2 has this very polynomial.
+__attribute__((target("sse4.2"))) std::uint32_t crc32c_by_instruction(
+    std::span<const std::byte> bytes, std::uint32_t crc) {
+  std::uint64_t wide = ~crc;
+  for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {
+    std::uint64_t eight = 0;
+    std::memcpy(&eight, bytes.data(), sizeof eight);
+    wide = _mm_crc32_u64(wide, eight);
+  }
+  auto rest = static_cast<std::uint32_t>(wide);
+  for (const std::byte one : bytes) rest = _mm_crc32_u8(rest, std::to_integer<unsigned char>(one));
+  return ~rest;
+}
+
+#endif
+
 }  // namespace
 
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc) {
+#ifdef __x86_64__
+  static const bool has_instruction = __builtin_cpu_supports("sse4.2") != 0;
+  if (has_instruction) return crc32c_by_instruction(bytes, crc);
+#endif
+  return crc32c_by_tables(bytes, crc);
+}
+
+std::uint32_t crc32c_by_tables(std::span<const std::byte> bytes, std::uint32_t crc) {
   const auto at = [&bytes](std::size_t i) { return std::to_integer<std::uint32_t>(bytes[i]); };
   crc = ~crc;
   for (; bytes.size() >= 8; bytes = bytes.subspan(8)) {

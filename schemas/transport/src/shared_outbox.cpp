@@ -23,6 +23,9 @@ namespace {
 constexpr std::size_t kAlignment = 8;
 constexpr std::uint32_t kWrapped = 0xFFFF'FFFF;  // in place of a size: the next is at the beginning
 constexpr std::size_t kMostFrames = 1025;
+/// With less than this in the ring the writer does not look at what the broker has received: that
+/// cache line is on the broker's processor, and to fetch it costs more than to write the entry.
+constexpr std::size_t kLookFrom = std::size_t{64} << 10;
 
 /// What an entry begins with. Behind it: the sizes of its frames, eight bytes each, and the frames.
 struct EntryHead {
@@ -119,6 +122,7 @@ void OutboxWriter::free_received() {
   while (!kept_.empty() && kept_.front().number <= received) {
     head().tail.store(kept_.front().end == ring().size() ? 0 : kept_.front().end,
                       std::memory_order_release);
+    kept_bytes_ -= kept_.front().size;
     kept_.pop_front();
   }
   // So that a kernel that says little uses little memory.
@@ -128,8 +132,14 @@ void OutboxWriter::free_received() {
   }
 }
 
-/// Sets `next_` to where so many bytes fit.
 bool OutboxWriter::find_room(std::size_t bytes) {
+  if (kept_bytes_ < kLookFrom && place(bytes)) return true;
+  free_received();
+  return place(bytes);
+}
+
+/// Sets `next_` to where so many bytes fit.
+bool OutboxWriter::place(std::size_t bytes) {
   const std::size_t size = ring().size();
   if (kept_.empty()) return bytes <= size;
   const auto tail = static_cast<std::size_t>(head().tail.load(std::memory_order_relaxed));
@@ -143,11 +153,11 @@ bool OutboxWriter::find_room(std::size_t bytes) {
 
 bool OutboxWriter::keep(PeerId to, std::uint64_t number, const Packet& packet) {
   if (forked.load(std::memory_order_relaxed)) return false;
-  free_received();
   const std::size_t frames = packet.buffers.size() + 1;
   const std::size_t size = sizeof(EntryHead) + frames * 8 + packet.bytes();
   if (size > kLargestRecord || !find_room(aligned(size))) return false;
-  kept_.push_back({number, next_ + aligned(size)});
+  kept_.push_back({number, next_ + aligned(size), aligned(size)});
+  kept_bytes_ += aligned(size);
 
   const std::span<std::byte> entry = ring().subspan(next_, size);
   EntryHead head{static_cast<std::uint32_t>(size), 0, number, to.value, frames};

@@ -12,4 +12,7 @@ namespace oast {
 /// bytes before, so that it can be computed in pieces.
 std::uint32_t crc32c(std::span<const std::byte> bytes, std::uint32_t crc = 0);
 
+/// The same without the processor's instruction for it.
+std::uint32_t crc32c_by_tables(std::span<const std::byte> bytes, std::uint32_t crc = 0);
+
 }  // namespace oast

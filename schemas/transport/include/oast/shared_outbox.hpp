@@ -20,12 +20,13 @@ namespace oast::wire {
 /// sends it, and the broker reads after the kernel's death what it had not received: what a process
 /// has handed to a socket of libzmq is lost when it is killed.
 ///
-/// The layout, in host byte order, is PROTOCOL.md's ("The outbox"): a head of 64 bytes and a ring
+/// The layout, in host byte order, is PROTOCOL.md's ("The outbox"): a head of 128 bytes and a ring
 /// of entries, each with a checksum. An entry that is being written when its process is killed has
 /// a false one, and those behind it are older.
 class OutboxMemory {
  public:
-  static constexpr std::size_t kBytes = (std::size_t{4} << 20) + 64;
+  static constexpr std::size_t kHeadBytes = 128;
+  static constexpr std::size_t kBytes = (std::size_t{4} << 20) + kHeadBytes;
   /// A larger record is not kept.
   static constexpr std::size_t kLargestRecord = std::size_t{1} << 20;
 
@@ -40,11 +41,16 @@ class OutboxMemory {
 
  protected:
   struct Head {
-    std::atomic<std::uint64_t> tail;      ///< where in the ring the oldest entry is; the kernel's
-    std::atomic<std::uint64_t> received;  ///< the last record that the broker has; the broker's
+    /// Where in the ring the oldest entry is; the kernel's.
+    alignas(64) std::atomic<std::uint64_t> tail;
+    /// The last record that the broker has; the broker's. In a cache line of its own.
+    alignas(64) std::atomic<std::uint64_t> received;
   };
+  static_assert(sizeof(Head) == kHeadBytes);
   Head& head() const { return *static_cast<Head*>(memory_); }
-  std::span<std::byte> ring() const { return {static_cast<std::byte*>(memory_) + 64, kBytes - 64}; }
+  std::span<std::byte> ring() const {
+    return {static_cast<std::byte*>(memory_) + kHeadBytes, kBytes - kHeadBytes};
+  }
 
  private:
   void* memory_;
@@ -62,13 +68,16 @@ class OutboxWriter : public OutboxMemory {
  private:
   void free_received();
   bool find_room(std::size_t bytes);
+  bool place(std::size_t bytes);
 
   struct Kept {
     std::uint64_t number;
     std::size_t end;  // where its entry ends in the ring
+    std::size_t size;
   };
   std::deque<Kept> kept_;
-  std::size_t next_ = 0;  // where the next entry goes
+  std::size_t kept_bytes_ = 0;  // of kept_
+  std::size_t next_ = 0;        // where the next entry goes
 };
 
 /// The broker's side.
