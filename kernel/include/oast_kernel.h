@@ -58,6 +58,9 @@ typedef struct oast_kernel_options {
   /* 1: Complete, Inspect and IsComplete are not given to oast_kernel_next but to
    * oast_kernel_next_query, for a second thread that answers them while the engine works. */
   int separate_queries;
+  /* 1: Evals and Calls of lanes other than 0 are not refused but given to
+   * oast_kernel_next_of_lanes, for an engine that runs several requests at the same time. */
+  int separate_lanes;
 } oast_kernel_options;
 
 /* Reads the launch details from stdin, connects and registers. Blocks, at most 30 s. Takes over
@@ -116,6 +119,19 @@ OAST_KERNEL_API oast_status oast_kernel_next(oast_kernel* kernel, int timeout_ms
  * oast_kernel_options.separate_queries. */
 OAST_KERNEL_API oast_status oast_kernel_next_query(oast_kernel* kernel, int timeout_ms,
                                                    oast_request** request);
+/* The next request of a lane other than 0, as soon as the one before it in its lane is answered; on
+ * one other thread, at any time; see oast_kernel_options.separate_lanes. Each is answered on any
+ * thread, while others are open; all are to be answered before oast_kernel_close. OAST_INTERRUPTED
+ * when one was interrupted, whose tag is in *interrupted: it may just have been answered. */
+OAST_KERNEL_API oast_status oast_kernel_next_of_lanes(oast_kernel* kernel, int timeout_ms,
+                                                      oast_request** request,
+                                                      uint64_t* interrupted);
+/* From now on the calling thread runs this request of a lane other than 0, until it is answered: an
+ * interrupt of it ends what the thread waits for in this library. Does not block. */
+OAST_KERNEL_API void oast_request_run_here(oast_request* request);
+/* How often the request was interrupted. Any thread, also in a signal handler; does not block. Not
+ * after its answer. */
+OAST_KERNEL_API int oast_request_interrupted(const oast_request* request);
 /* A descriptor that is readable (POLLIN) as long as oast_kernel_next would not block, so that an
  * event loop can own the wait. From its first call on, requests take one thread more to arrive. Do
  * not read or close it. Valid as long as the kernel. Engine's thread. */
@@ -166,7 +182,8 @@ OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
  * moment. Any thread.
  *
  * Blocks while the hosts do not keep up. OAST_INTERRUPTED when the running request is interrupted
- * meanwhile or was before, on the engine's thread; on others when the kernel shall end. Of at most
+ * meanwhile or was before, on the engine's thread and, for its own request, on one that
+ * oast_request_run_here was called on; on others when the kernel shall end. Of at most
  * 16 KiB nothing was output then, of more maybe a part. The engine's thread gets it once when the
  * kernel shall end, and is not held up afterwards. */
 OAST_KERNEL_API oast_status oast_kernel_output(oast_kernel* kernel, uint64_t tag,
@@ -195,8 +212,9 @@ OAST_KERNEL_API oast_status oast_kernel_input(oast_kernel* kernel, oast_text pro
 /* Capacity 0 counts as 1. Any thread, does not block. */
 OAST_KERNEL_API uint64_t oast_kernel_channel(oast_kernel* kernel, size_t capacity);
 /* Block while the channel is full or empty; OAST_NOT_FOUND when it is closed (and empty) or
- * unknown; OAST_INTERRUPTED when the running request was interrupted. What `data` pointers refer to
- * is copied. The value taken is valid until the next take on this thread. Any thread. */
+ * unknown; OAST_INTERRUPTED when the running request (the thread's own, if it runs one) was
+ * interrupted. What `data` pointers refer to is copied. The value taken is valid until the next
+ * take on this thread. Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_put(oast_kernel* kernel, uint64_t channel,
                                             oast_value value);
 OAST_KERNEL_API oast_status oast_kernel_take(oast_kernel* kernel, uint64_t channel,

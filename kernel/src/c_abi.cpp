@@ -1,5 +1,6 @@
 #include "c_abi.hpp"
 
+#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -54,6 +55,27 @@ std::optional<RequestKey> Tags::find(std::uint64_t tag) const {
   const std::lock_guard lock(mutex_);
   if (tag > last_ || tag + known_.size() <= last_) return std::nullopt;
   return known_[known_.size() - 1 - (last_ - tag)];
+}
+
+oast_request& RequestPool::get() {
+  const std::lock_guard lock(mutex_);
+  if (unused_.empty()) return requests_.emplace_back(oast_request{.kernel = &kernel_});
+  oast_request& request = *unused_.back();
+  unused_.pop_back();
+  return request;
+}
+
+void RequestPool::give_back(oast_request& request) {
+  const std::lock_guard lock(mutex_);
+  request.run.reset();
+  unused_.push_back(&request);
+}
+
+std::uint64_t RequestPool::tag_of(const LaneRun& run) const {
+  const std::lock_guard lock(mutex_);
+  const auto found = std::ranges::find(
+      requests_, &run, [](const oast_request& request) { return request.run.get(); });
+  return found == requests_.end() ? 0 : found->view.tag;
 }
 
 }  // namespace oast::kernel

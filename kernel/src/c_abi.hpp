@@ -59,9 +59,31 @@ struct oast_request {
   bool query = false;  // handed out by oast_kernel_next_query
   bool open = false;
   oast::kernel::Request request{};
+  std::shared_ptr<oast::kernel::LaneRun> run{};  // of a lane other than 0
   std::shared_ptr<const oast::CValues> args{};
   oast_request_view view{};
 };
+
+namespace oast::kernel {
+
+/// The requests of lanes other than 0 that are open, and those that wait to be used again: an
+/// answer that comes twice finds one that is not open. Thread-safe.
+class RequestPool {
+ public:
+  explicit RequestPool(oast_kernel& kernel) : kernel_(kernel) {}
+  oast_request& get();
+  void give_back(oast_request& request);
+  /// The tag of what runs so.
+  std::uint64_t tag_of(const LaneRun& run) const;
+
+ private:
+  oast_kernel& kernel_;
+  mutable std::mutex mutex_;
+  std::deque<oast_request> requests_;
+  std::vector<oast_request*> unused_;
+};
+
+}  // namespace oast::kernel
 
 /// What a request's view points to, while somebody needs it.
 struct oast_memory {
@@ -79,5 +101,6 @@ struct oast_kernel {
   oast::kernel::Tags tags;
   oast_request running{.kernel = this};
   oast_request query{.kernel = this, .query = true};
+  oast::kernel::RequestPool of_lanes{*this};
   std::string line;  // of oast_kernel_input
 };

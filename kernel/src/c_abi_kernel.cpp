@@ -32,6 +32,7 @@ KernelProcess::Options from_c(const oast_kernel_options& options) {
       call(context);
     };
   result.separate_queries = options.separate_queries != 0;
+  result.separate_lanes = options.separate_lanes != 0;
   return result;
 }
 

@@ -64,10 +64,14 @@ void end(oast_request& r, wire::Packet reply) {
   // Moved out: what the request holds is given up also while the engine waits for the next.
   const Request request = std::exchange(r.request, {});
   const auto args = std::exchange(r.args, {});
-  if (r.query)
-    r.kernel->process.answer_query(request, std::move(reply));
-  else
-    r.kernel->process.answer(request, std::move(reply));
+  KernelProcess& process = r.kernel->process;
+  if (r.query) return process.answer_query(request, std::move(reply));
+  if (r.run) return process.answer(request, *r.run, std::move(reply));
+  process.answer(request, std::move(reply));
+}
+
+void give_back_if_ended(oast_request& r) {
+  if (r.run && !r.open) r.kernel->of_lanes.give_back(r);
 }
 
 void end_failed(oast_request& r, Failure failure) {
@@ -78,7 +82,7 @@ void end_failed(oast_request& r, Failure failure) {
 /// Ends the request as `make` says, with a packet, or with what it throws, which is also returned.
 template <class Make>
 oast_status answer(oast_request* r, const Make& make) noexcept {
-  return guarded([&] {
+  const oast_status status = guarded([&] {
     if (r == nullptr || !r->open) return failed(OAST_INVALID, "the request is answered already");
     try {
       end(*r, make(r->request.key().id));
@@ -92,6 +96,8 @@ oast_status answer(oast_request* r, const Make& make) noexcept {
     }
     return OAST_OK;
   });
+  if (r != nullptr) give_back_if_ended(*r);
+  return status;
 }
 
 void require(const oast_request& r, oast_request_kind kind) {
@@ -113,25 +119,51 @@ void hand_out(oast_request& r, Request request) {
     read_query(r, message);
 }
 
-oast_status hand_out(oast_request& r, KernelProcess::Next next, oast_request** request) {
-  switch (next.why) {
+/// A request that there is no memory for fails, and the host hears of it.
+oast_status hand_out(oast_request& r, Request given, oast_request** request) {
+  try {
+    hand_out(r, std::move(given));
+  } catch (...) {
+    end_failed(r, make_failure(FailureKind::overloaded, "the kernel cannot take the request"));
+    give_back_if_ended(r);
+    throw;
+  }
+  *request = &r;
+  return OAST_OK;
+}
+
+oast_status not_handed_out(Why why) {
+  switch (why) {
     case Why::request:
-      try {
-        hand_out(r, std::move(*next.request));
-      } catch (...) {  // memory: the host hears of it
-        end_failed(r, make_failure(FailureKind::overloaded, "the kernel cannot take the request"));
-        throw;
-      }
-      *request = &r;
-      return OAST_OK;
+    case Why::ended:
+      break;
     case Why::timeout:
       return failed(OAST_TIMEOUT, "no request came in time");
     case Why::signalled:
       return failed(OAST_INTERRUPTED, "a signal came while nothing ran");
-    case Why::ended:
-      break;
   }
   return failed(OAST_DISCONNECTED, "the kernel shall end");
+}
+
+oast_status hand_out(oast_request& r, KernelProcess::Next next, oast_request** request) {
+  if (next.why != Why::request) return not_handed_out(next.why);
+  return hand_out(r, std::move(*next.request), request);
+}
+
+oast_status hand_out(oast_kernel& kernel, KernelProcess::NextOfLanes next, oast_request** request,
+                     std::uint64_t* interrupted) {
+  switch (next.why) {
+    case Why::request: {
+      oast_request& r = kernel.of_lanes.get();
+      r.run = std::move(next.begun->run);
+      return hand_out(r, std::move(next.begun->request), request);
+    }
+    case Why::signalled:
+      *interrupted = kernel.of_lanes.tag_of(*next.interrupted);
+      return failed(OAST_INTERRUPTED, "a request of a lane was interrupted");
+    default:
+      return not_handed_out(next.why);
+  }
 }
 
 /// The value as the host wants it.
@@ -169,6 +201,20 @@ oast_status oast_kernel_next_query(oast_kernel* kernel, int timeout_ms, oast_req
       return failed(OAST_INVALID, "the query before this one is not answered yet");
     return hand_out(kernel->query, kernel->process.next_query(timeout_from_c(timeout_ms)), request);
   });
+}
+
+oast_status oast_kernel_next_of_lanes(oast_kernel* kernel, int timeout_ms, oast_request** request,
+                                      uint64_t* interrupted) {
+  return guarded([&] {
+    return hand_out(*kernel, kernel->process.next_of_lanes(timeout_from_c(timeout_ms)), request,
+                    interrupted);
+  });
+}
+
+void oast_request_run_here(oast_request* request) { RuntimeServices::run_here(request->run); }
+
+int oast_request_interrupted(const oast_request* request) {
+  return request->run ? request->run->interrupted() : oast_kernel_interrupted(request->kernel);
 }
 
 int oast_kernel_fd(oast_kernel* kernel) {

@@ -12,13 +12,7 @@ void Dispatcher::handle(wire::Addressed&& received) {
   const RequestKey key{received.peer, RequestId{message.id()}};
   switch (message.body_type()) {
     case wire::Body::Eval:
-      if (const auto lane = message.body_as_Eval()->lane(); lane != 0)
-        return refuse_lane(key, received.route.sequence, lane);
-      return take_in(std::move(received));
     case wire::Body::Call:
-      if (const auto lane = message.body_as_Call()->lane(); lane != 0)
-        return refuse_lane(key, received.route.sequence, lane);
-      return take_in(std::move(received));
     case wire::Body::Complete:
     case wire::Body::Inspect:
     case wire::Body::IsComplete:
@@ -67,15 +61,6 @@ void Dispatcher::refuse(const wire::Refused& refused) {
   }
 }
 
-/// No engine can run two requests at once yet.
-void Dispatcher::refuse_lane(RequestKey key, std::uint64_t sequence, std::uint32_t lane) {
-  shared_.intake.refuse(sequence);
-  shared_.fail(key, make_failure(FailureKind::unimplemented,
-                                 "this kernel runs one request after the other, in lane 0, and has "
-                                 "no lane " +
-                                     std::to_string(lane)));
-}
-
 void Dispatcher::take_in(wire::Addressed&& received) {
   const RequestKey key{received.peer, RequestId{received.packet.root().id()}};
   switch (shared_.intake.push(std::move(received))) {
@@ -86,6 +71,10 @@ void Dispatcher::take_in(wire::Addressed&& received) {
     case Intake::Taken::overloaded:
       return shared_.fail(
           key, make_failure(FailureKind::overloaded, "too many requests wait for this kernel"));
+    case Intake::Taken::no_such_lane:
+      return shared_.fail(key, make_failure(FailureKind::unimplemented,
+                                            "this kernel runs one request after the other, in lane "
+                                            "0, and has no lane but that"));
   }
 }
 

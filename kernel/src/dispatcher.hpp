@@ -17,7 +17,6 @@ class Dispatcher {
 
  private:
   void take_in(wire::Addressed&& received);
-  void refuse_lane(RequestKey key, std::uint64_t sequence, std::uint32_t lane);
   void input_reply(RequestKey key, const wire::InputReply& reply);
   void channel_put(RequestKey key, wire::Packet&& packet);
   void channel_take(RequestKey key, const wire::ChannelTake& take);

@@ -19,16 +19,28 @@ bool is_query(wire::Body body) { return body != wire::Body::Eval && body != wire
 }  // namespace
 
 Intake::Taken Intake::push(wire::Addressed&& message) {
-  const bool query = wake_ != nullptr && is_query(message.packet.root().body_type());
+  Request request{std::move(message)};
+  const bool query = has_queries_ && is_query(request.message.packet.root().body_type());
+  const bool others = query || request.lane() != 0;
+  Taken taken = Taken::queued;
   {
     const std::lock_guard lock(mutex_);
-    if (cancelled_before(message.route.sequence)) return Taken::cancelled;
-    auto& queue = query ? queries_ : queue_;
-    if (queue.size() >= kMostWaiting) return Taken::overloaded;
-    queue.push({std::move(message)}, received_);
-    note_waiting();
+    taken = push_locked(std::move(request), query);
   }
-  if (query) wake_->notify_all();
+  if (others && taken == Taken::queued) waiters_.notify_all();
+  return taken;
+}
+
+Intake::Taken Intake::push_locked(Request&& request, bool query) {
+  if (cancelled_before(request.sequence())) return Taken::cancelled;
+  if (queue_.size() + queries_.size() + lanes_.size() >= kMostWaiting) return Taken::overloaded;
+  if (request.lane() == 0)
+    (query ? queries_ : queue_).push(std::move(request), received_);
+  else if (has_lanes_)
+    lanes_.push(std::move(request));
+  else
+    return Taken::no_such_lane;
+  note_waiting();
   return Taken::queued;
 }
 
@@ -61,9 +73,33 @@ std::optional<Request> Intake::next_query() {
   return request;
 }
 
+std::optional<Lanes::Begun> Intake::next_of_lanes() {
+  const std::lock_guard lock(mutex_);
+  if (closed_) return std::nullopt;
+  auto begun = lanes_.next();
+  note_waiting();
+  return begun;
+}
+
+std::shared_ptr<LaneRun> Intake::next_interrupted() {
+  const std::lock_guard lock(mutex_);
+  auto run = lanes_.next_interrupted();
+  note_waiting();
+  return run;
+}
+
+void Intake::end(LaneRun& run) {
+  {
+    const std::lock_guard lock(mutex_);
+    lanes_.end(run);
+    note_waiting();
+  }
+  if (lanes_eventful_) waiters_.notify_all();
+}
+
 std::size_t Intake::size() const {
   const std::lock_guard lock(mutex_);
-  return queue_.size() + queries_.size();
+  return queue_.size() + queries_.size() + lanes_.size();
 }
 
 int Intake::fd() {
@@ -77,6 +113,7 @@ int Intake::fd() {
 /// To be called with the mutex held whenever a queue or `closed_` has changed.
 void Intake::note_waiting() {
   query_waiting_ = !queries_.empty() || closed_;
+  lanes_eventful_ = lanes_.eventful() || closed_;
   const bool now = !queue_.empty() || closed_;
   if (waiting_.exchange(now) == now || fd_.get() < 0) return;
   eventfd_t ignored = 0;
@@ -90,11 +127,18 @@ Intake::Stopped Intake::stop(std::uint64_t sequence) {
   using State = wire::BreakState;
   const std::lock_guard lock(mutex_);
   if (sequence == 0) {
-    const auto hit = gate_.interrupt_any();
-    return hit ? Stopped{State::signalled, hit->sequence} : Stopped{State::nothing, 0};
+    if (const auto hit = gate_.interrupt_any()) return {State::signalled, hit->sequence};
+    const auto in_lane = lanes_.interrupt_any();
+    note_waiting();
+    return in_lane ? Stopped{State::signalled, *in_lane} : Stopped{State::nothing, 0};
   }
   if (gate_.interrupt(sequence)) return {State::signalled, sequence};
+  if (lanes_.interrupt(sequence)) return note_waiting(), Stopped{State::signalled, sequence};
   if (auto found = take_out(sequence)) return *found;
+  if (const auto key = lanes_.take_out(sequence)) {
+    note_waiting();
+    return {State::cancelled, sequence, key};
+  }
   if (sequence <= received_) return {State::finished, sequence};
   cancelled_.insert(sequence);
   return {State::cancelled, sequence};
@@ -174,10 +218,11 @@ void Intake::close() {
   {
     const std::lock_guard lock(mutex_);
     closed_ = true;
+    lanes_.interrupt_all();
     note_waiting();
     gate_.interrupt_any();
   }
-  if (wake_ != nullptr) wake_->notify_all();
+  waiters_.notify_all();
 }
 
 }  // namespace oast::kernel

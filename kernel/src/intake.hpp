@@ -5,42 +5,40 @@
 #include <cstdint>
 #include <deque>
 #include <map>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <unordered_set>
 #include <utility>
 
 #include "interrupt_gate.hpp"
+#include "lanes.hpp"
 #include "oast/fd.hpp"
-#include "oast/frames.hpp"
 #include "oast/ids.hpp"
+#include "request.hpp"
 #include "wait_queue.hpp"
 
 namespace oast::kernel {
-
-/// A message that the engine has to answer.
-struct Request {
-  wire::Addressed message;
-
-  std::uint64_t sequence() const { return message.route.sequence; }
-  RequestKey key() const { return {message.peer, RequestId{message.packet.root().id()}}; }
-};
 
 /// The queue between the threads that receive and the engine's. It keeps the number of the last
 /// Eval or Call that came, so that a later one can be cancelled before it comes: control overtakes
 /// data.
 ///
-/// Threads: next on the engine's thread, next_query on one, the rest on any.
+/// Threads: next on the engine's thread, next_query on one, next_of_lanes on one, the rest on any.
 class Intake {
  public:
-  explicit Intake(InterruptGate& gate) : gate_(gate) {}
+  /// `waiters` is notified when something comes that is not for the engine's thread.
+  Intake(InterruptGate& gate, WaitQueue& waiters) : gate_(gate), waiters_(waiters) {}
 
-  /// From now on Complete, Inspect and IsComplete are kept for `next_query`; `waiters` rings when
-  /// one comes, and at the end. To be called before anything comes.
-  void separate_queries(WaitQueue& waiters) { wake_ = &waiters; }
+  /// From now on Complete, Inspect and IsComplete are kept for `next_query`. To be called before
+  /// anything comes.
+  void separate_queries() { has_queries_ = true; }
+  /// From now on Evals and Calls of lanes other than 0 are kept for `next_of_lanes`; without this
+  /// there are no such lanes. To be called before anything comes.
+  void separate_lanes() { has_lanes_ = true; }
 
   /// What becomes of a message that came. Who gets anything but `queued` must answer it.
-  enum class Taken : unsigned char { queued, cancelled, overloaded };
+  enum class Taken : unsigned char { queued, cancelled, overloaded, no_such_lane };
   Taken push(wire::Addressed&& message);
   /// The request of that number came and will never run.
   void refuse(std::uint64_t sequence);
@@ -52,6 +50,12 @@ class Intake {
   bool query_waiting() const noexcept { return query_waiting_; }
   /// As next, without the gate.
   std::optional<Request> next_query();
+  bool lanes_eventful() const noexcept { return lanes_eventful_; }
+  /// The next request of a lane other than 0 that is free, which is taken until `end`.
+  std::optional<Lanes::Begun> next_of_lanes();
+  /// A request that `next_of_lanes` gave and that was interrupted since; nullptr: none.
+  std::shared_ptr<LaneRun> next_interrupted();
+  void end(LaneRun& run);
   std::size_t size() const;
   /// Readable as long as `waiting()`. Throws std::system_error.
   int fd();
@@ -100,18 +104,23 @@ class Intake {
   template <class Key>
   std::optional<Stopped> take_out(const Key& key);
   bool cancelled_before(std::uint64_t sequence);
+  Taken push_locked(Request&& request, bool query);
   void note_waiting();
 
   InterruptGate& gate_;
+  WaitQueue& waiters_;
+  bool has_queries_ = false;
+  bool has_lanes_ = false;
   mutable std::mutex mutex_;
   Waiting queue_;
   Waiting queries_;                              // when they are kept separate
-  WaitQueue* wake_ = nullptr;                    // then
+  Lanes lanes_;                                  // other than 0
   Fd fd_;                                        // once somebody asked for it
   std::uint64_t received_ = 0;                   // the number of the last
   std::unordered_set<std::uint64_t> cancelled_;  // of those to come
   std::atomic<bool> waiting_ = false;            // !queue_.empty() || closed_
   std::atomic<bool> query_waiting_ = false;      // the same of queries_
+  std::atomic<bool> lanes_eventful_ = false;     // lanes_.eventful() || closed_
   std::atomic<bool> closed_ = false;
 };
 

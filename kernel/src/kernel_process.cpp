@@ -44,7 +44,8 @@ KernelProcess::KernelProcess(Options options)
   else
     install_handlers(shared_.gate);
   keep_last_words(shared_.capture, nullptr);
-  if (options_.separate_queries) shared_.intake.separate_queries(shared_.waiters);
+  if (options_.separate_queries) shared_.intake.separate_queries();
+  if (options_.separate_lanes) shared_.intake.separate_lanes();
 }
 
 KernelProcess::~KernelProcess() {
@@ -120,6 +121,22 @@ KernelProcess::Next KernelProcess::next_query(std::optional<std::chrono::millise
   }
 }
 
+KernelProcess::NextOfLanes KernelProcess::next_of_lanes(
+    std::optional<std::chrono::milliseconds> timeout) {
+  const auto deadline = deadline_of(timeout);
+  for (;;) {
+    // First, so that those which the end of the kernel interrupts are told.
+    if (auto run = shared_.intake.next_interrupted())
+      return {.why = Why::signalled, .interrupted = std::move(run)};
+    if (auto begun = shared_.intake.next_of_lanes())
+      return {.why = Why::request, .begun = std::move(begun)};
+    if (shared_.intake.closed()) return {Why::ended};
+    if (deadline && Clock::now() >= *deadline) return {Why::timeout};
+    // As in `next`.
+    shared_.waiters.wait([this] { return shared_.intake.lanes_eventful(); }, deadline);
+  }
+}
+
 int KernelProcess::fd() {
   const int fd = shared_.intake.fd();
   if (!std::exchange(others_receive_, true)) control_->always_receive();
@@ -131,6 +148,14 @@ void KernelProcess::answer(const Request& request, wire::Packet reply) {
   shared_.gate.end();
   shared_.outputs.finish();
   shared_.outbox.send(request.message.peer, std::move(reply));
+}
+
+void KernelProcess::answer(const Request& request, LaneRun& run, wire::Packet reply) {
+  services_.wait_to_reply(run);  // while an interrupt can still end that
+  run.end();
+  shared_.outputs.finish_of(request.key());
+  shared_.outbox.send(request.message.peer, std::move(reply));
+  shared_.intake.end(run);
 }
 
 void KernelProcess::answer_query(const Request& query, wire::Packet reply) {

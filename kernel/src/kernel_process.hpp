@@ -33,6 +33,7 @@ class KernelProcess {
     /// Called on the control thread once for each request that was interrupted.
     std::function<void()> on_interrupt = {};
     bool separate_queries = false;
+    bool separate_lanes = false;
   };
 
   /// Takes over descriptors 1 and 2, and signals.
@@ -63,12 +64,22 @@ class KernelProcess {
   Next next_within(std::optional<std::chrono::milliseconds> timeout);
   /// The same for queries that are kept separate, on another thread, which no signal wakes.
   Next next_query(std::optional<std::chrono::milliseconds> timeout);
+  struct NextOfLanes {
+    Why why = Why::request;  ///< signalled: `interrupted` says which
+    std::optional<Lanes::Begun> begun = std::nullopt;
+    std::shared_ptr<LaneRun> interrupted = nullptr;
+  };
+  /// Begins the next request of a free lane other than 0, or says which of those was interrupted.
+  /// On one other thread.
+  NextOfLanes next_of_lanes(std::optional<std::chrono::milliseconds> timeout);
   /// See oast_kernel_fd.
   int fd();
 
   /// Blocks while the outbox has no room, unless the request is interrupted or the kernel shall
   /// end.
   void answer(const Request& request, wire::Packet reply);
+  /// The same for a request of next_of_lanes. On any thread.
+  void answer(const Request& request, LaneRun& run, wire::Packet reply);
   /// On the thread of next_query. Does not block.
   void answer_query(const Request& query, wire::Packet reply);
 

@@ -83,6 +83,13 @@ void Outputs::finish() {
   buffer_.finish();
 }
 
+void Outputs::finish_of(RequestKey owner) {
+  const std::lock_guard lock(mutex_);
+  drain(kAll);
+  flush_locked();
+  if (owner == earlier_.owner()) earlier_.finish();
+}
+
 void Outputs::rescue() {
   using namespace std::chrono_literals;
   for (int tries = 0; !mutex_.try_lock(); ++tries) {

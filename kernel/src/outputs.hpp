@@ -54,6 +54,8 @@ class Outputs {
   void flush();
   /// Takes in what was written to the descriptors and sends everything: after it a reply may go.
   void finish();
+  /// The same for a request that is not the running one, whose own text goes on.
+  void finish_of(RequestKey owner);
 
   /// There is text that `flush` would send. Does not block.
   bool pending() const noexcept { return pending_; }

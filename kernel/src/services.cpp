@@ -15,7 +15,24 @@ namespace {
 
 constexpr std::size_t kLongestPrompt = std::size_t{64} * 1024;
 
+// NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): what the thread runs
+thread_local std::shared_ptr<const LaneRun> run_of_thread;
+
+/// nullptr: the thread runs no request of a lane other than 0.
+const LaneRun* lane_run() noexcept {
+  return run_of_thread && !run_of_thread->ended() ? run_of_thread.get() : nullptr;
+}
+
 }  // namespace
+
+void RuntimeServices::run_here(std::shared_ptr<const LaneRun> run) {
+  run_of_thread = std::move(run);
+}
+
+bool RuntimeServices::interrupted_here() const noexcept {
+  const LaneRun* run = lane_run();
+  return run != nullptr ? run->interrupted() != 0 : interrupted();
+}
 
 struct RuntimeServices::Operation {
   ChannelTable::Outcome outcome;     // before `done`
@@ -66,8 +83,9 @@ void RuntimeServices::wait_for_room() {
   if (shared_.outbox.room()) return;
   const bool engine = on_engine_thread();
   // What other threads say need not belong to the request that is interrupted.
+  const bool runs = engine || lane_run() != nullptr;
   wait([&] {
-    return shared_.outbox.room() || shared_.intake.closed() || (engine && interrupted());
+    return shared_.outbox.room() || shared_.intake.closed() || (runs && interrupted_here());
   });
   if (shared_.outbox.room()) return;
   // The code has been told to end, and what it says meanwhile shall still be sent.
@@ -78,6 +96,11 @@ void RuntimeServices::wait_for_room() {
 void RuntimeServices::wait_to_reply() {
   if (shared_.outbox.room()) return;
   wait([&] { return shared_.outbox.room() || stopped(); });
+}
+
+void RuntimeServices::wait_to_reply(const LaneRun& run) {
+  if (shared_.outbox.room()) return;
+  wait([&] { return shared_.outbox.room() || run.interrupted() != 0 || shared_.intake.closed(); });
 }
 
 void RuntimeServices::wait(const std::function<bool()>& done,

@@ -3,6 +3,7 @@
 
 #include <atomic>
 #include <functional>
+#include <memory>
 #include <optional>
 #include <string>
 #include <thread>
@@ -42,11 +43,17 @@ class RuntimeServices final : public Services {
   /// Blocks until the outbox has room for a terminal reply, or the running request is interrupted
   /// or the kernel shall end: then the reply is sent all the same. On the engine's thread.
   void wait_to_reply();
+  /// The same for a request of another lane. Any thread.
+  void wait_to_reply(const LaneRun& run);
+
+  /// The calling thread runs this request until it ends: its interrupt ends what the thread waits
+  /// for in here.
+  static void run_here(std::shared_ptr<const LaneRun> run);
 
  private:
-  /// Blocks until the outbox has room. Throws Interrupted on the engine's thread when the running
-  /// request is interrupted, on others when the kernel shall end; an engine that was told so is not
-  /// held up any more.
+  /// Blocks until the outbox has room. Throws Interrupted on a thread that runs a request when that
+  /// is interrupted, on others when the kernel shall end; an engine that was told so is not held up
+  /// any more.
   void wait_for_room();
   /// A channel operation of the engine. Kept alive by whom completes it, too.
   struct Operation;
@@ -59,7 +66,9 @@ class RuntimeServices final : public Services {
   void wait(const std::function<bool()>& done,
             std::optional<WaitQueue::Clock::time_point> deadline = std::nullopt);
   bool on_engine_thread() const noexcept { return std::this_thread::get_id() == engine_; }
-  bool stopped() const noexcept { return interrupted() || shared_.intake.closed(); }
+  /// The request of this thread is interrupted; on a thread that runs none, that of the engine.
+  bool interrupted_here() const noexcept;
+  bool stopped() const noexcept { return interrupted_here() || shared_.intake.closed(); }
 
   Shared& shared_;
   const std::function<void(int)> leave_;

@@ -33,10 +33,10 @@ struct Shared {
 
   Capture capture;
   InterruptGate gate;
+  WaitQueue waiters;
   Intake intake;
   ChannelTable channels;
   InputSlot input;
-  WaitQueue waiters;
   Outbox outbox;
   Outputs outputs;
   /// Set before any other thread starts and before the first request; gone when all have ended.

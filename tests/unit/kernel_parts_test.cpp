@@ -46,7 +46,8 @@ wire::Addressed completion_of(PeerId host, std::uint64_t id) {
 
 struct Waiting {
   InterruptGate gate{::pthread_self(), SIGUSR2, [](const RequestStart&) {}};
-  Intake intake{gate};
+  WaitQueue waiters;
+  Intake intake{gate, waiters};
 };
 
 }  // namespace

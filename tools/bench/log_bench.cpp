@@ -113,7 +113,7 @@ std::vector<Row> memory_under_flood(const fs::path& daemon, pid_t broker,
       worker.remote_eval("local s = ('x'):rep(999) while true do print(s) end", std::move(options));
   gate.wait_until_reached();
   std::this_thread::sleep_for(time);  // the measurement itself
-  const std::vector<Row> rows = {
+  std::vector<Row> rows = {
       {"memory of the broker, flooded", resident_mib(broker) - broker_before, {}, "MiB", {}},
       {"memory of the kernel, flooded", resident_mib(kernel) - kernel_before, {}, "MiB", {}}};
   gate.open();

@@ -150,6 +150,15 @@ typedef struct oast_kernel_info {
   double cpu_seconds;      /* user and system time */
   double heartbeat_ms;     /* round trip of the last heartbeat; -1: none yet */
   const oast_death* death; /* when the state is OAST_DEAD, else NULL */
+  uint64_t held_by;        /* the host whose reading holds its output back; 0: nobody's does */
+  uint64_t held_ms;        /* for how long */
+  uint64_t unacknowledged_bytes; /* that it sent, and its hosts have not done with */
+  uint64_t log_first;            /* the oldest record of its log; 0: there is none */
+  uint64_t log_last;
+  uint64_t log_bytes;
+  const char* log_problem; /* why the log is not written to its disk; "": it can be */
+  uint64_t successor;      /* the kernel that was started in its place; 0: none was */
+  uint32_t restarts;       /* kernels that came before it */
 } oast_kernel_info;
 
 /* A recipe for starting kernels. */

@@ -21,7 +21,16 @@ KernelViews::KernelViews(std::vector<KernelInfo> kernels) : kernels_(std::move(k
                       .age_ms = k.age_ms,
                       .cpu_seconds = k.cpu_seconds,
                       .heartbeat_ms = k.heartbeat_ms,
-                      .death = k.death ? deaths_.emplace_back(*k.death).get() : nullptr});
+                      .death = k.death ? deaths_.emplace_back(*k.death).get() : nullptr,
+                      .held_by = k.held_by.value,
+                      .held_ms = k.held_ms,
+                      .unacknowledged_bytes = k.unacknowledged_bytes,
+                      .log_first = k.log_first,
+                      .log_last = k.log_last,
+                      .log_bytes = k.log_bytes,
+                      .log_problem = k.log_problem.c_str(),
+                      .successor = k.successor.value,
+                      .restarts = k.restarts});
   }
 }
 

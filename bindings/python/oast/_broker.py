@@ -44,6 +44,15 @@ class KernelInfo:
     heartbeat_seconds: Optional[float]  # round trip of the last heartbeat
     age_seconds: float
     death: Optional[Death]
+    held_by: Optional[int]  # the host whose reading holds its output back
+    held_seconds: float  # for how long
+    unacknowledged_bytes: int  # that it sent, and its hosts have not done with
+    log_first: int  # the oldest record of its log; 0: there is none
+    log_last: int
+    log_bytes: int
+    log_problem: str  # why the log is not written to its disk; "": it can be
+    successor: Optional[int]  # the kernel that was started in its place
+    restarts: int  # kernels that came before it
 
 
 @dataclasses.dataclass(frozen=True)
@@ -76,6 +85,15 @@ def read_kernel(view: _structures.KernelView) -> KernelInfo:
         heartbeat_seconds=view.heartbeat_ms / 1000 if view.heartbeat_ms >= 0 else None,
         age_seconds=view.age_ms / 1000,
         death=_library.read_death(view.death),
+        held_by=view.held_by or None,
+        held_seconds=view.held_ms / 1000,
+        unacknowledged_bytes=view.unacknowledged_bytes,
+        log_first=view.log_first,
+        log_last=view.log_last,
+        log_bytes=view.log_bytes,
+        log_problem=view.log_problem.decode(),
+        successor=view.successor or None,
+        restarts=view.restarts,
     )
 
 

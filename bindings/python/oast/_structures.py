@@ -141,6 +141,15 @@ class KernelView(ctypes.Structure):
         ("cpu_seconds", c_double),
         ("heartbeat_ms", c_double),
         ("death", POINTER(DeathView)),
+        ("held_by", c_uint64),
+        ("held_ms", c_uint64),
+        ("unacknowledged_bytes", c_uint64),
+        ("log_first", c_uint64),
+        ("log_last", c_uint64),
+        ("log_bytes", c_uint64),
+        ("log_problem", c_char_p),
+        ("successor", c_uint64),
+        ("restarts", c_uint32),
     ]
 
 

@@ -136,7 +136,9 @@ class Failing(LuaTest):
             self.assertIn(str(list(options.values())[0]), str(caught.exception))
             with self.assertRaises(ValueError):
                 self.w.with_options(**options)
-        self.assertEqual(self.w.remote_eval_fetch("return 1", lane=2**32 - 1), 1)
+        with self.assertRaises(oast.Error) as refused:
+            self.w.remote_eval_fetch("return 1", lane=2**32 - 1)
+        self.assertEqual(refused.exception.kind, "unimplemented")
         for kernel in (-1, 2**64):
             with self.assertRaises(ValueError):
                 self.w.broker.kill(kernel)

@@ -8,8 +8,7 @@ import sys
 from . import calls, displays, library, tracebacks
 from .channels import RemoteChannel
 from .codec.encode import Encoder, is_plain, scalar_nodes
-from .interrupt import Gate
-from .kernel import Kernel, Request
+from .kernel import Kernel, Leases, Request
 from .streams import TextInput, request_tag
 from .values import KERNEL, PORTABLE
 
@@ -20,25 +19,27 @@ if TYPE_CHECKING:
     Answer = Tuple[Optional[bytes], Optional[Encoder]]
 
 # How often what was lent is looked after while nothing else happens.
-_LEASE_CHECK_MS = 20
+LEASE_CHECK_MS = 20
 
 
 class Engine:
-    """For the main thread."""
+    """For the thread that it is made on: the main thread, which is lane 0, or that of another lane,
+    which has no stdin."""
 
-    def __init__(self, kernel: Kernel, gate: Gate, executor: Any, stdin: TextInput) -> None:
+    def __init__(self, kernel: Kernel, gate: Any, executor: Any,
+                 stdin: Optional[TextInput]) -> None:
         self._kernel = kernel
         self._gate = gate
         self._executor = executor
         self._stdin = stdin
-        self._leases = False
+        self.leases = Leases()
 
     def serve(self) -> None:
-        """Until the kernel shall end."""
+        """Until the kernel shall end. On the main thread."""
         while True:
             status, request = self._next()
             if request is not None:
-                self._answer(request)
+                self.answer(request)
             elif status not in (library.INTERRUPTED, library.TIMEOUT):
                 return
 
@@ -47,38 +48,43 @@ class Engine:
         if loop is not None:
             loop.run_until_readable(self._kernel.fd())
             return self._kernel.next(0)
-        if self._leases:
-            self._leases = self._kernel.drop_leases()
-        return self._kernel.next(_LEASE_CHECK_MS if self._leases else -1)
+        self.leases.drop()
+        return self._kernel.next(LEASE_CHECK_MS if self.leases else -1)
 
-    def _answer(self, request: Request) -> None:
+    def answer(self, request: Request) -> None:
+        """Executes the request and answers it."""
         request_tag.set(request.tag)
         gate = self._gate
-        gate.ready()
+        gate.ready(request)
         error: Optional[BaseException] = None
         answer: Answer = (None, None)
         # Two, as an interrupt may hit while the inner one is being left. It comes once only.
         try:
             try:
-                gate.opened = True
+                gate.open()
                 answer = self._execute(request)
             finally:
                 gate.opened = False
         except BaseException as problem:
             gate.opened = False
             error = problem
+        try:
+            gate.close()
+        except KeyboardInterrupt:  # one that was under way already
+            gate.close()
         if self._kernel.forked:
             _end_child(error)
-        self._stdin.forget_rest()
+        if self._stdin is not None:
+            self._stdin.forget_rest()
         if error is not None:
             self._fail(request, error)
         else:
-            self._leases |= self._kernel.reply(request, *answer)
+            self._kernel.reply(request, *answer, self.leases)
 
     def _execute(self, request: Request) -> Answer:
         kernel, executor = self._kernel, self._executor
-        if self._leases:
-            kernel.wait_for_leases()  # what is still being sent must not be changed
+        if self.leases:
+            self.leases.wait()  # what is still being sent must not be changed
         arguments = kernel.arguments(request) if request.args_count else []
         shown = False
         if request.kind == library.EVAL:

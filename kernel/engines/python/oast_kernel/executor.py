@@ -7,7 +7,6 @@ import sys
 import types
 
 from . import calls
-from .interrupt import Gate
 from .sources import COROUTINE, Program, Sources
 
 TYPE_CHECKING = False
@@ -19,9 +18,10 @@ SAFE_PATH = bool(getattr(sys.flags, "safe_path", sys.flags.isolated))
 
 
 class Executor:
-    """For the main thread. What code raises comes out as it is."""
+    """For one thread: the main thread, or by `of_lane` another. What code raises comes out as it
+    is."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Any) -> None:
         self._gate = gate
         self._sources = Sources()
         self._loop: Any = None
@@ -29,6 +29,12 @@ class Executor:
         module.__builtins__ = __builtins__  # type: ignore[attr-defined]
         sys.modules["__main__"] = module
         self.namespace: Dict[str, Any] = vars(module)
+
+    def of_lane(self, gate: Any) -> Executor:
+        """For the thread of another lane: the same __main__, an event loop of its own."""
+        other = object.__new__(type(self))
+        vars(other).update(vars(self), _gate=gate, _loop=None)
+        return other
 
     def evaluate(self, code: str, source_name: str, arguments: List[Any]) -> Any:
         """A module's body; the value of the expression it ends with, None without one."""

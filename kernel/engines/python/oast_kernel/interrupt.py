@@ -35,11 +35,17 @@ class Gate:
         if signal.getsignal(signal.SIGINT) == self.handle:
             signal.signal(signal.SIGINT, signal.default_int_handler)
 
-    def ready(self) -> None:
+    def ready(self, _request: Any) -> None:
         """Before each request: the handler is ours, whatever the last one did to it."""
         self.raised = 0
         if signal.getsignal(signal.SIGINT) != self.handle:
             signal.signal(signal.SIGINT, self.handle)
+
+    def open(self) -> None:
+        self.opened = True
+
+    def close(self) -> None:
+        """Not opened any more, so that nothing is left to do."""
 
     def handle(self, _signal: int, _frame: Optional[FrameType]) -> None:
         if not self.opened or self._interrupted() <= self.raised:

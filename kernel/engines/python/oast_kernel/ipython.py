@@ -11,7 +11,6 @@ from traitlets.config.loader import Config
 
 from . import completion, displays, tracebacks
 from .executor import Executor
-from .interrupt import Gate
 from .library import CODE_COMPLETE, CODE_INCOMPLETE, CODE_INVALID, CODE_UNKNOWN
 
 _STATUSES = {"complete": CODE_COMPLETE, "incomplete": CODE_INCOMPLETE, "invalid": CODE_INVALID}
@@ -60,7 +59,7 @@ class _Shell(InteractiveShell):  # type: ignore[misc]
 class IPythonExecutor(Executor):
     """For the main thread, as Executor."""
 
-    def __init__(self, gate: Gate) -> None:
+    def __init__(self, gate: Any) -> None:
         super().__init__(gate)
         config: Any = Config()  # type: ignore[no-untyped-call]
         config.HistoryManager.enabled = False
@@ -84,8 +83,23 @@ class IPythonExecutor(Executor):
             raise error
         return result.result
 
+    def of_lane(self, gate: Any) -> Executor:
+        """IPython's shell runs one cell at a time; a lane has its syntax, and Python's tracebacks."""
+        return _LaneExecutor(super().of_lane(gate), self._shell)
+
     def editing(self) -> "Editing":
         return Editing(self._shell)
+
+
+class _LaneExecutor(Executor):
+    """For the thread of a lane."""
+
+    def __init__(self, plain: Executor, shell: Any) -> None:
+        vars(self).update(vars(plain))
+        self._shell = shell
+
+    def evaluate(self, code: str, source_name: str, arguments: List[Any]) -> Any:
+        return super().evaluate(self._shell.transform_cell(code), source_name, arguments)
 
 
 class Editing:

@@ -31,12 +31,12 @@ class Request:
     """An oast_request_view. Texts are copies, the arguments are not."""
 
     __slots__ = ("handle", "kind", "want", "tag", "code", "function", "source_name",
-                 "args_address", "args_nodes", "args_count", "cursor", "detail")
+                 "args_address", "args_nodes", "args_count", "lane", "cursor", "detail")
 
     def __init__(self, handle: int, view: bytes) -> None:
         self.handle = handle
         (self.kind, self.want, self.tag, code, code_size, function, function_size, name, name_size,
-         self.args_address, self.args_nodes, self.args_count, _lane, self.cursor,
+         self.args_address, self.args_nodes, self.args_count, self.lane, self.cursor,
          self.detail) = _view.unpack(view)
         self.code = _text(code, code_size)
         self.function = _text(function, function_size)
@@ -68,14 +68,15 @@ class Kernel:
         self._handle = ctypes.c_void_p()
         self._next = ctypes.c_void_p()
         self._next_query = ctypes.c_void_p()
-        self._leases: List["_Lease"] = []
+        self._next_of_lanes = ctypes.c_void_p()
+        self._here = threading.local()
         self._broker: Optional[Tuple[str, str]] = None
         self._name = ""
         self.forked = False
 
     def connect(self) -> None:
         """Raises OSError when it cannot."""
-        options = library.Options(ctypes.sizeof(library.Options), _SIGINT, None, None, 1)
+        options = library.Options(ctypes.sizeof(library.Options), _SIGINT, None, None, 1, 1)
         status = self._library.oast_kernel_connect(ctypes.byref(options),
                                                    ctypes.byref(self._handle))
         if status != library.OK:
@@ -117,13 +118,30 @@ class Kernel:
     def next_query(self) -> Tuple[int, Optional[Request]]:
         return self._take(self._library.oast_kernel_next_query, self._next_query, -1)
 
+    def next_of_lanes(self) -> Tuple[int, Optional[Request], int]:
+        """The status; the request if it is OK; the tag of what is interrupted if it is that."""
+        interrupted = ctypes.c_uint64()
+        handle = self._next_of_lanes
+        status = self._library.oast_kernel_next_of_lanes(self._handle, -1, handle,
+                                                         ctypes.byref(interrupted))
+        return status, self._view(handle) if status == library.OK else None, interrupted.value
+
+    def run_here(self, request: Request) -> None:
+        """The calling thread runs the request, of a lane other than 0."""
+        self._here.is_lane = True
+        self._library.oast_request_run_here(request.handle)
+
+    def request_interrupted(self, request: Request) -> int:
+        return int(self._library.oast_request_interrupted(request.handle))
+
     def _take(self, take: Any, handle: ctypes.c_void_p,
               timeout_ms: int) -> Tuple[int, Optional[Request]]:
         status = take(self._handle, timeout_ms, handle)
-        if status != library.OK:
-            return status, None
+        return status, self._view(handle) if status == library.OK else None
+
+    def _view(self, handle: ctypes.c_void_p) -> Request:
         view = ctypes.string_at(self._library.oast_request_get(handle), _view.size)
-        return status, Request(handle.value or 0, view)
+        return Request(handle.value or 0, view)
 
     def arguments(self, request: Request) -> List[Any]:
         if not request.args_count:
@@ -135,18 +153,16 @@ class Kernel:
     def _retain(self, handle: int) -> Any:
         return self._memory(self._library.oast_request_retain(handle))
 
-    def reply(self, request: Request, nodes: Optional[bytes], encoder: Optional[Encoder]) -> bool:
-        """Answers with one node, or with what the encoder made; true if memory was lent."""
+    def reply(self, request: Request, nodes: Optional[bytes], encoder: Optional[Encoder],
+              leases: Leases) -> None:
+        """Answers with one node, or with what the encoder made, whose memory may be lent."""
         if encoder is None:
             self._send(request, nodes or b"", 1, None, None)
-            return False
-        if not encoder.lends:
+        elif not encoder.lends:
             self._send(request, encoder.nodes, encoder.count, None, None)
-            return False
-        lease = _Lease(encoder)
-        self._leases.append(lease)
-        self._send(request, encoder.nodes, encoder.count, lease.release, lease.context)
-        return True
+        else:
+            lease = leases.add(encoder)
+            self._send(request, encoder.nodes, encoder.count, lease.release, lease.context)
 
     def _send(self, request: Request, nodes: bytes, count: int, release: Any, context: Any) -> None:
         value = Value(address_of(nodes), count)
@@ -169,19 +185,6 @@ class Kernel:
     def reply_completeness(self, request: Request, status: int, indent: str) -> None:
         self._library.oast_request_completeness(request.handle, status, text(indent))
 
-    # What was lent
-
-    def wait_for_leases(self) -> None:
-        """Until what replies were lent has been sent: code that runs next may change it."""
-        while self._leases:
-            self._leases[-1].wait()
-            self._leases.pop()
-
-    def drop_leases(self) -> bool:
-        """Frees what is not needed any more; true if something still is."""
-        self._leases = [lease for lease in self._leases if not lease.returned()]
-        return bool(self._leases)
-
     # Output and input
 
     def output(self, tag: int, stream: int, data: bytes) -> None:
@@ -199,16 +202,20 @@ class Kernel:
         if not self.forked:
             self._produce(self._library.oast_kernel_flush)
 
+    def _runs_requests(self) -> bool:
+        return (threading.current_thread() is threading.main_thread()
+                or getattr(self._here, "is_lane", False))
+
     def _produce(self, function: Any, *arguments: Any) -> int:
         """Calls what waits while the hosts do not keep up. The status, never INTERRUPTED."""
         while True:
             status = int(function(self._handle, *arguments))
             if status != library.INTERRUPTED:
                 return status
-            if threading.current_thread() is not threading.main_thread():
+            if not self._runs_requests():
                 raise SystemExit  # the kernel ends, and this thread keeps it from that
-            # The handler of the signal has raised before we get here, unless the code has caught
-            # that interrupt already: then it waits like before, and the next one is raised here.
+            # The interrupt was raised before we get here or is in a moment, unless the code has
+            # caught it already: then it waits like before, and the next one is raised here.
             time.sleep(_WAIT_ON)
 
     def display(self, tag: int, parts: Sequence[Tuple[str, Any]], display_id: str,
@@ -279,6 +286,31 @@ class Kernel:
 
 def _text(address: Optional[int], size: int) -> str:
     return ctypes.string_at(address or 0, size).decode("utf-8", "replace") if size else ""
+
+
+class Leases:
+    """What the replies of one thread were lent and is still being sent."""
+
+    def __init__(self) -> None:
+        self._leases: List["_Lease"] = []
+
+    def __bool__(self) -> bool:
+        return bool(self._leases)
+
+    def add(self, lent: Any) -> "_Lease":
+        self._leases.append(_Lease(lent))
+        return self._leases[-1]
+
+    def wait(self) -> None:
+        """Until it has been sent: code that runs next may change it."""
+        while self._leases:
+            self._leases[-1].wait()
+            self._leases.pop()
+
+    def drop(self) -> None:
+        """Frees what is not needed any more."""
+        if self._leases:
+            self._leases = [lease for lease in self._leases if not lease.returned()]
 
 
 class _Lease:

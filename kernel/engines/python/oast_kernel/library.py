@@ -30,7 +30,7 @@ STDOUT, STDERR = range(2)
 
 class Options(ctypes.Structure):
     _fields_ = [("size", c_size_t), ("interrupt_signal", c_int), ("on_interrupt", c_void_p),
-                ("context", c_void_p), ("separate_queries", c_int)]
+                ("context", c_void_p), ("separate_queries", c_int), ("separate_lanes", c_int)]
 
 
 class MimePart(ctypes.Structure):
@@ -50,8 +50,11 @@ _FUNCTIONS = {
     "oast_kernel_host_token": (c_char_p, [c_void_p]),
     "oast_kernel_next": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
     "oast_kernel_next_query": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
+    "oast_kernel_next_of_lanes": (c_int, [c_void_p, c_int, POINTER(c_void_p), POINTER(c_uint64)]),
     "oast_kernel_fd": (c_int, [c_void_p]),
     "oast_request_get": (c_void_p, [c_void_p]),
+    "oast_request_run_here": (None, [c_void_p]),
+    "oast_request_interrupted": (c_int, [c_void_p]),
     "oast_request_reply": (c_int, [c_void_p, Value, c_void_p, c_void_p]),
     "oast_request_fail": (c_int, [c_void_p, POINTER(FailureView)]),
     "oast_request_completions": (c_int, [c_void_p, POINTER(Text), c_size_t, c_uint32, c_uint32]),

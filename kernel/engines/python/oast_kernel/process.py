@@ -19,6 +19,7 @@ from .engine import Engine
 from .executor import Executor
 from .interrupt import Gate
 from .kernel import Kernel
+from .lanes import Lanes
 from .queries import Queries, plain_editing
 from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
 
@@ -67,6 +68,7 @@ def serve(kernel: Kernel, ipython: bool) -> None:
         executor, editing = Executor(gate), plain_editing
     _offer(kernel, executor.namespace)
     Queries(kernel, editing, executor.namespace).start()
+    Lanes(kernel, executor).start()
     Engine(kernel, gate, executor, stdin).serve()
     if kernel.forked:
         os._exit(0)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import __future__
 import _ast as ast  # the module ast takes much longer to import
 import sys
+import threading
 
 from . import import_hooks
 
@@ -35,9 +36,10 @@ class Program:
 
 
 class Sources:
-    """For the main thread."""
+    """Thread-safe."""
 
     def __init__(self) -> None:
+        self._lock = threading.Lock()
         self._names: Dict[str, str] = {}  # text by name, the last used one last
         self._size = 0  # bytes of the texts and their lines
         self._numbers: Dict[str, int] = {}
@@ -53,6 +55,10 @@ class Sources:
 
     def compile(self, code: str, source_name: str) -> Program:
         """Raises SyntaxError and what else compile() raises."""
+        with self._lock:
+            return self._compile_or_find(code, source_name)
+
+    def _compile_or_find(self, code: str, source_name: str) -> Program:
         key = (code, source_name)
         program = self._programs.get(key)
         if program is None:

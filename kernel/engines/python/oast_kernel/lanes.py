@@ -1,0 +1,126 @@
+"""Lanes other than 0: a thread for each, beside the main thread, which is lane 0."""
+
+from __future__ import annotations
+
+import ctypes
+import threading
+
+from . import library
+from .engine import LEASE_CHECK_MS, Engine
+from .kernel import Kernel, Leases, Request
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from typing import Any, Callable, Dict, Optional
+
+_raise_in = ctypes.pythonapi.PyThreadState_SetAsyncExc
+_raise_in.argtypes = (ctypes.c_ulong, ctypes.py_object)
+_forget = ctypes.PYFUNCTYPE(ctypes.c_int, ctypes.c_ulong, ctypes.c_void_p)(
+    ("PyThreadState_SetAsyncExc", ctypes.pythonapi))
+
+
+class LaneGate:
+    """As interrupt.Gate, for the thread of a lane. There is no signal for it: the thread that takes
+    interrupts has Python raise the exception, where the lane's thread runs Python code next."""
+
+    def __init__(self, interrupted: Callable[[Request], int]) -> None:
+        self._interrupted = interrupted
+        self._lock = threading.Lock()
+        self._thread = threading.get_ident()
+        self._request: Optional[Request] = None
+        self.opened = False
+        self.raised = 0
+        self.divert: Optional[Callable[[], bool]] = None
+
+    def ready(self, request: Request) -> None:
+        with self._lock:
+            self._request, self.raised = request, 0
+
+    def open(self) -> None:
+        self.opened = True
+        self.interrupt(self._request.tag if self._request else 0)
+
+    def close(self) -> None:
+        """No interrupt of the request is raised after this returns; one may be in here. Not opened
+        any more before."""
+        with self._lock:
+            self._request = None
+            _forget(self._thread, None)
+
+    def note_raised(self) -> None:
+        self.raised = max(self._interrupted(self._request) if self._request else 0, 1)
+
+    def interrupt(self, tag: int) -> None:
+        """The request of that tag was, if it is the one that runs. Any thread."""
+        with self._lock:
+            request = self._request
+            if request is None or request.tag != tag or not self.opened:
+                return
+            if self._interrupted(request) <= self.raised:
+                return
+            if self.divert is not None and self.divert():
+                return
+            self.note_raised()
+            _raise_in(self._thread, KeyboardInterrupt)
+
+
+class _Lane:
+    """One lane and its thread, which lives as long as the kernel."""
+
+    def __init__(self, number: int, kernel: Kernel, executor: Any) -> None:
+        self._kernel = kernel
+        self._executor = executor
+        from queue import SimpleQueue  # here, as few kernels need it
+        self._requests: "SimpleQueue[Request]" = SimpleQueue()
+        self.gate: Optional[LaneGate] = None
+        threading.Thread(target=self._serve, name="lane %d" % number, daemon=True).start()
+
+    def put(self, request: Request) -> None:
+        self._requests.put(request)
+
+    def _serve(self) -> None:
+        self.gate = gate = LaneGate(self._kernel.request_interrupted)
+        engine = Engine(self._kernel, gate, self._executor.of_lane(gate), None)
+        while True:
+            request = self._next(engine.leases)
+            self._kernel.run_here(request)
+            engine.answer(request)
+
+    def _next(self, leases: Leases) -> Request:
+        from queue import Empty
+        while True:
+            leases.drop()
+            try:
+                return self._requests.get(True, LEASE_CHECK_MS / 1000 if leases else None)
+            except Empty:
+                pass
+
+
+class Lanes:
+    """The thread that gives each lane its requests and interrupts."""
+
+    def __init__(self, kernel: Kernel, executor: Any) -> None:
+        self._kernel = kernel
+        self._executor = executor
+        self._lanes: Dict[int, _Lane] = {}
+
+    def start(self) -> None:
+        import _thread  # not a threading.Thread: the user's code need not see it
+        _thread.start_new_thread(self._serve, ())
+
+    def _serve(self) -> None:
+        while True:
+            status, request, interrupted = self._kernel.next_of_lanes()
+            if request is not None:
+                self._lane(request.lane).put(request)
+            elif status == library.INTERRUPTED:
+                for lane in self._lanes.values():
+                    if lane.gate is not None:
+                        lane.gate.interrupt(interrupted)
+            elif status != library.TIMEOUT:
+                return
+
+    def _lane(self, number: int) -> _Lane:
+        if number not in self._lanes:
+            self._lanes[number] = _Lane(number, self._kernel, self._executor)
+        return self._lanes[number]
