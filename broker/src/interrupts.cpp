@@ -35,6 +35,8 @@ void Interrupts::ask(const RequestKey& asker, Kernel& kernel, const wire::Interr
     }
   } else if (!kernel.queue.running()) {
     return answer(asker, Outcome::nothing_running, {});
+  } else {
+    message.last = kernel.queue.last_sequence();
   }
   const auto id = ++last_id_;
   pending.deadline =

@@ -41,6 +41,7 @@ class RequestQueue {
     std::uint64_t sequence = 0;  ///< dispatched: its number, counting from 1
     std::uint64_t place = 0;     ///< waiting: its number among all that ever waited in its lane
     bool keep = false;           ///< goes on when its host leaves
+    std::uint32_t asks = 0;      ///< for input, that its host has not answered
     std::unique_ptr<RequestDeadline> deadline = {};  ///< nullptr: it has none
   };
 
@@ -88,6 +89,8 @@ class RequestQueue {
   /// Of all that is open.
   std::size_t bytes() const { return bytes_; }
   std::size_t dispatched() const { return dispatched_count_; }
+  /// The number of the last that was dispatched; 0: none was.
+  std::uint64_t last_sequence() const { return last_sequence_; }
 
  private:
   struct Waiting {

@@ -82,8 +82,10 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   } else if (!kernel->alive()) {
     sender_.fail(key, died(*kernel));
   } else if (input) {
-    if (kernel->queue.find(key) != nullptr)
-      sender_.data(to, host.id, std::move(packet));  // else the request ended meanwhile
+    auto* open = kernel->queue.find(key);
+    if (open == nullptr || open->asks == 0) return true;  // it ended meanwhile, or did not ask
+    --open->asks;
+    sender_.data(to, host.id, std::move(packet));
   } else if (!kernel->registered()) {
     sender_.fail(key, failure(FailureKind::overloaded, "kernel " + std::to_string(to.value) +
                                                            " is still starting: try again"));
@@ -187,12 +189,15 @@ void Requests::record(Kernel& kernel, RequestKey key, wire::Packet&& packet, boo
 
 void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const bool here = kernel.hosts.contains(key.host);
-  const bool open = kernel.queue.find(key) != nullptr;
-  record(kernel, key, std::move(packet), here && open);
+  auto* const open = kernel.queue.find(key);
+  record(kernel, key, std::move(packet), here && open != nullptr);
   // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
   // names the host: the kernel may have gone on to another's request.
   if (!here) return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
-  if (open) return;
+  if (open != nullptr) {
+    ++open->asks;
+    return;
+  }
   wire::InputReplyT reply;
   reply.eof = true;
   sender_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));

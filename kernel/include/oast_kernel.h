@@ -207,6 +207,12 @@ OAST_KERNEL_API oast_status oast_kernel_flush(oast_kernel* kernel);
 OAST_KERNEL_API oast_status oast_kernel_input(oast_kernel* kernel, oast_text prompt, int password,
                                               oast_text* line);
 
+/* The next bytes of the running request's standard input, as soon as there are any, at most `most`.
+ * Blocks. OAST_NOT_FOUND at its end, OAST_INTERRUPTED. What the request leaves unread is lost. The
+ * bytes are valid until the next call on the engine's thread, which alone may call this. */
+OAST_KERNEL_API oast_status oast_kernel_read_input(oast_kernel* kernel, size_t most,
+                                                   oast_text* bytes);
+
 /* ---- Channels: bounded queues that live here, for hosts and for the engine ---- */
 
 /* Capacity 0 counts as 1. Any thread, does not block. */

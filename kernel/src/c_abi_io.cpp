@@ -93,6 +93,15 @@ oast_status oast_kernel_input(oast_kernel* kernel, oast_text prompt, int passwor
   });
 }
 
+oast_status oast_kernel_read_input(oast_kernel* kernel, size_t most, oast_text* bytes) {
+  return guarded([&] {
+    kernel->line = kernel->services().read_input(most);
+    *bytes = oast::to_c(kernel->line);
+    return kernel->line.empty() && most != 0 ? failed(OAST_NOT_FOUND, "the input has ended")
+                                             : OAST_OK;
+  });
+}
+
 uint64_t oast_kernel_channel(oast_kernel* kernel, size_t capacity) {
   uint64_t id = 0;
   guarded([&] {

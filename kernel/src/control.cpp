@@ -237,7 +237,8 @@ void Control::handle_break(RequestId id, const wire::Break& order) {
 }
 
 Intake::Stopped Control::stop(const wire::Break& order) {
-  if (order.request() == 0) return shared_.intake.stop(order.sequence());
+  if (order.request() == 0)
+    return shared_.intake.stop(order.sequence(), order.last() != 0 ? order.last() : Intake::kAny);
   const RequestKey key{PeerId{order.host()}, RequestId{order.request()}};
   if (shared_.channels.cancel(key))
     return {.state = wire::BreakState::cancelled, .sequence = 0, .cancelled = key};

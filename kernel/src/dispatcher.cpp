@@ -80,6 +80,8 @@ void Dispatcher::take_in(wire::Addressed&& received) {
 
 void Dispatcher::input_reply(RequestKey key, const wire::InputReply& reply) {
   if (reply.eof()) return shared_.input.answer(key, std::nullopt);
+  if (const auto* bytes = reply.bytes())
+    return shared_.input.answer(key, std::string(bytes->begin(), bytes->end()));
   shared_.input.answer(key, std::string(wire::text(reply.text())));
 }
 

@@ -1,4 +1,4 @@
-// A line that the running request asked its host for.
+// A line, or bytes, that the running request asked its host for.
 #pragma once
 
 #include <atomic>

@@ -123,12 +123,12 @@ void Intake::note_waiting() {
     ::eventfd_read(fd_.get(), &ignored);
 }
 
-Intake::Stopped Intake::stop(std::uint64_t sequence) {
+Intake::Stopped Intake::stop(std::uint64_t sequence, std::uint64_t last) {
   using State = wire::BreakState;
   const std::lock_guard lock(mutex_);
   if (sequence == 0) {
-    if (const auto hit = gate_.interrupt_any()) return {State::signalled, hit->sequence};
-    const auto in_lane = lanes_.interrupt_any();
+    if (const auto hit = gate_.interrupt_any(last)) return {State::signalled, hit->sequence};
+    const auto in_lane = lanes_.interrupt_any(last);
     note_waiting();
     return in_lane ? Stopped{State::signalled, *in_lane} : Stopped{State::nothing, 0};
   }
@@ -220,7 +220,7 @@ void Intake::close() {
     closed_ = true;
     lanes_.interrupt_all();
     note_waiting();
-    gate_.interrupt_any();
+    gate_.interrupt_any(kAny);
   }
   waiters_.notify_all();
 }

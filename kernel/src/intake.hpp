@@ -37,6 +37,8 @@ class Intake {
   /// there are no such lanes. To be called before anything comes.
   void separate_lanes() { has_lanes_ = true; }
 
+  static constexpr std::uint64_t kAny = ~std::uint64_t{0};
+
   /// What becomes of a message that came. Who gets anything but `queued` must answer it.
   enum class Taken : unsigned char { queued, cancelled, overloaded, no_such_lane };
   Taken push(wire::Addressed&& message);
@@ -66,8 +68,9 @@ class Intake {
     /// What was taken out of the queue; the caller must answer it.
     std::optional<RequestKey> cancelled = std::nullopt;
   };
-  /// Interrupts the request of that number, or cancels it, also one that has yet to come.
-  Stopped stop(std::uint64_t sequence);
+  /// Interrupts the request of that number, or cancels it, also one that has yet to come. 0:
+  /// interrupts whatever runs, unless its number is more than `last`.
+  Stopped stop(std::uint64_t sequence, std::uint64_t last = kAny);
   /// The same for a request that came and is neither Eval nor Call.
   Stopped stop(RequestKey key);
 

@@ -54,8 +54,8 @@ std::optional<InterruptGate::Running> InterruptGate::interrupt_if(const Matches&
   return running_;
 }
 
-std::optional<InterruptGate::Running> InterruptGate::interrupt_any() {
-  return interrupt_if([](const Running&) { return true; });
+std::optional<InterruptGate::Running> InterruptGate::interrupt_any(std::uint64_t last) {
+  return interrupt_if([last](const Running& running) { return running.sequence <= last; });
 }
 
 std::optional<InterruptGate::Running> InterruptGate::interrupt(std::uint64_t sequence) {

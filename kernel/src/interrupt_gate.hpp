@@ -41,7 +41,8 @@ class InterruptGate {
   void end();
 
   /// Makes what runs stop, if it is what is meant; returns what was signalled.
-  std::optional<Running> interrupt_any();
+  /// `any`: unless its number is more than `last`.
+  std::optional<Running> interrupt_any(std::uint64_t last);
   std::optional<Running> interrupt(std::uint64_t sequence);
   std::optional<Running> interrupt(RequestKey key);
 

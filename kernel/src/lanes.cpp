@@ -63,13 +63,13 @@ bool Lanes::interrupt(std::uint64_t sequence) {
   return false;
 }
 
-std::optional<std::uint64_t> Lanes::interrupt_any() {
+std::optional<std::uint64_t> Lanes::interrupt_any(std::uint64_t last) {
   std::shared_ptr<LaneRun> first;
   for (const auto& [number, lane] : lanes_)
     if (lane.running && !lane.running->ended() &&
         (!first || lane.running->sequence() < first->sequence()))
       first = lane.running;
-  if (!first) return std::nullopt;
+  if (!first || first->sequence() > last) return std::nullopt;
   interrupt(first);
   return first->sequence();
 }

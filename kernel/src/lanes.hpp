@@ -57,8 +57,8 @@ class Lanes {
 
   /// False unless the request of that number runs.
   bool interrupt(std::uint64_t sequence);
-  /// What has run longest, if anything runs: its number.
-  std::optional<std::uint64_t> interrupt_any();
+  /// What has run longest, if its number is not more than `last`: its number.
+  std::optional<std::uint64_t> interrupt_any(std::uint64_t last);
   void interrupt_all();
   /// Takes a request out that waits.
   std::optional<RequestKey> take_out(std::uint64_t sequence);

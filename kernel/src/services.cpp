@@ -14,6 +14,7 @@ namespace oast::kernel {
 namespace {
 
 constexpr std::size_t kLongestPrompt = std::size_t{64} * 1024;
+constexpr std::uint32_t kInputBlock = 64 * 1024;
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): what the thread runs
 thread_local std::shared_ptr<const LaneRun> run_of_thread;
@@ -114,18 +115,39 @@ void RuntimeServices::wait(const std::function<bool()>& done,
 std::optional<std::string> RuntimeServices::input(std::string_view prompt, bool password) {
   const auto running = shared_.gate.running();
   if (!running) return std::nullopt;
-  shared_.outputs.pump();
-  shared_.outputs.flush();
   wire::InputRequestT request;
   request.prompt = to_utf8(prompt, kLongestPrompt);
   request.password = password;
-  shared_.input.open(running->key);
-  shared_.outbox.send(running->key.host, wire::pack(running->key.id, request, wire::kNumberLater));
+  return ask(running->key, request);
+}
+
+std::string RuntimeServices::read_input(std::size_t most) {
+  const auto running = shared_.gate.running();
+  if (!running || most == 0) return {};
+  if (unread_of_ != running->key) unread_.clear();
+  unread_of_ = running->key;
+  if (unread_.empty()) {
+    wire::InputRequestT request;
+    request.block_bytes = kInputBlock;
+    unread_ = ask(running->key, request).value_or("");
+  }
+  if (unread_.size() <= most) return std::exchange(unread_, {});
+  std::string bytes = unread_.substr(0, most);
+  unread_.erase(0, most);
+  return bytes;
+}
+
+std::optional<std::string> RuntimeServices::ask(RequestKey key,
+                                                const wire::InputRequestT& request) {
+  shared_.outputs.pump();
+  shared_.outputs.flush();
+  shared_.input.open(key);
+  shared_.outbox.send(key.host, wire::pack(key.id, request, wire::kNumberLater));
   shared_.data->wait([this] { return shared_.input.answered() || stopped(); });
   const bool answered = shared_.input.answered();
-  auto line = shared_.input.close();
+  auto answer = shared_.input.close();
   if (!answered) throw Interrupted{};
-  return line;
+  return answer;
 }
 
 template <class Start>

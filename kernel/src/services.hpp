@@ -32,6 +32,7 @@ class RuntimeServices final : public Services {
   void clear_output(RequestKey owner, bool wait);
   void flush() override;
   std::optional<std::string> input(std::string_view prompt, bool password) override;
+  std::string read_input(std::size_t most) override;
   bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
   ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
   void put(ChannelId channel, Value value) override;
@@ -60,6 +61,8 @@ class RuntimeServices final : public Services {
   /// Starts the operation with what it gets, and waits for its outcome.
   template <class Start>
   ChannelTable::Outcome operate(const Start& start);
+  /// What the host answers the request `key`, which runs.
+  std::optional<std::string> ask(RequestKey key, const wire::InputRequestT& request);
   template <class Send>
   void send_text(std::string_view text, const Send& send);
   /// Receives meanwhile on the engine's thread; on others somebody else does.
@@ -75,7 +78,9 @@ class RuntimeServices final : public Services {
   const std::thread::id engine_ = std::this_thread::get_id();
   Control* control_ = nullptr;
   std::atomic<std::uint64_t> operations_ = 0;
-  bool told_to_end_ = false;  // touched by the engine's thread only
+  bool told_to_end_ = false;  // touched by the engine's thread only, as the next two
+  std::string unread_;        // of the standard input of unread_of_
+  RequestKey unread_of_;
 };
 
 }  // namespace oast::kernel

@@ -317,6 +317,18 @@ TEST_CASE("the program's io.read reads our stdin line by line to its end") {
   CHECK(ended.out == "42\n");
 }
 
+TEST_CASE("a program reads our stdin byte for byte") {
+  const Nest nest;
+  nest.write("copy.lua", "io.write(io.read('a'))");
+  std::string bytes = "abc\r\n\n";
+  for (int i = 0; i < 300'000; ++i) bytes += static_cast<char>(i * 7);
+  for (const std::string& input : {std::string("abc"), bytes}) {
+    const auto ended = run(nest, {"run", "copy.lua"}, input);
+    CHECK(ended.code == 0);
+    CHECK(ended.out == input);
+  }
+}
+
 TEST_CASE("run - takes the program from stdin") {
   const Nest nest;
   const auto ended = run(nest, {"run", "-", "a"}, "print(arg[0], ...)\nerror('x')\n");

@@ -13,6 +13,7 @@
 
 using namespace oast;
 using namespace oast::test;
+using namespace std::string_literals;
 
 namespace {
 
@@ -194,6 +195,32 @@ TEST_CASE("input is asked of the host, by the request's callback or the worker's
     CHECK(w.remote_eval_fetch<std::string>("io.read()", options) == "the request's");
     const auto future = w.remote_eval("io.read()", options);
     eventually([&] { return future.ready(); }, "an answer that nobody waits for");
+  });
+}
+
+TEST_CASE("standard input is bytes, which the host gives as code reads them") {
+  with_each_broker([](const Broker& broker) {
+    const std::string all = "\xFF\0 no end of line"s + std::string(200'000, 'x') + "\n\r\nlast";
+    for (const std::size_t most : {std::size_t{1000}, std::size_t{1} << 20}) {
+      std::size_t given = 0;
+      std::vector<std::size_t> asked;
+      EvalOptions options;
+      options.on_input = [&](const InputRequest& request) -> std::optional<std::string> {
+        asked.push_back(request.block_bytes);
+        std::string block = all.substr(given, std::min(request.block_bytes, most));
+        given += block.size();
+        return block;  // empty: the end
+      };
+      Worker w = broker.start("lua");
+      CHECK(w.remote_eval_fetch<Buffer>("io.read(1)", options).view() == "\xFF");
+      CHECK(asked.size() == 1);  // nothing is asked for before it is wanted
+      CHECK(asked[0] > 0);
+      given = 0;
+      CHECK(w.remote_eval_fetch<Buffer>("io.read('a')", options).view() == all);
+      given = 0;
+      CHECK(w.remote_eval_fetch<Buffer>("io.read() .. '|' .. io.read()", options).view() ==
+            all.substr(0, all.find('\n')) + "|\r");
+    }
   });
 }
 

@@ -105,7 +105,11 @@ bool is_dead(wire::Connection& watcher, PeerId kernel) {
 }
 
 void wait_for_death(BrokerFixture& f, PeerId kernel, const std::function<void()>& meanwhile = {}) {
-  auto watcher = f.host();
+  wire::HelloT hello;
+  hello.role = wire::Role::host;
+  hello.token = f.broker.token();
+  hello.pid = ::getpid();  // so that it is not lost when time flies
+  auto watcher = dial(f, std::move(hello));
   const auto deadline = std::chrono::steady_clock::now() + kPatience;
   while (!is_dead(watcher, kernel)) {
     REQUIRE(std::chrono::steady_clock::now() < deadline);

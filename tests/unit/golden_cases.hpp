@@ -219,6 +219,9 @@ inline std::vector<Golden> golden_interrupts() {
   brk.host = 2;
   brk.request = 3;
   cases.push_back(object("break", 10, brk));
+  wire::BreakT whatever;
+  whatever.last = 4;
+  cases.push_back(object("break-whatever", 10, whatever));
   wire::BreakReplyT reply;
   reply.state = wire::BreakState::nothing;
   reply.sequence = 1;

@@ -46,7 +46,7 @@ const RequestKey kMe{PeerId{1}, RequestId{1}};
 
 TEST_CASE("an interrupt hits what runs if that is what it means, and is over with it") {
   Gate gate;
-  CHECK_FALSE(gate.interrupt_any().has_value());
+  CHECK_FALSE(gate.interrupt_any(9).has_value());
   gate.begin(1, kMe);
   CHECK_FALSE(gate.interrupt(2).has_value());
   CHECK_FALSE(gate.interrupt({PeerId{2}, RequestId{1}}).has_value());
@@ -64,7 +64,7 @@ TEST_CASE("an interrupt hits what runs if that is what it means, and is over wit
   gate.end();
   gate.begin(2, kMe);
   CHECK_FALSE(gate.interrupted());
-  CHECK(gate.interrupt_any()->sequence == 2);
+  CHECK(gate.interrupt_any(2)->sequence == 2);
   gate.end();
 }
 

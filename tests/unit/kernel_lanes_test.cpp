@@ -108,9 +108,11 @@ TEST_CASE("P10: whatever runs is what runs in lane 0, or else what has run longe
   std::shared_ptr<LaneRun> run;
   CHECK(begin(w.intake, run) == 1);
   CHECK(begin(w.intake, run) == 2);
+  CHECK(w.intake.stop(0, 0).state == wire::BreakState::nothing);
   CHECK(w.intake.stop(0).sequence == 1);
   CHECK(w.intake.next()->sequence() == 3);
-  CHECK(w.intake.stop(0).sequence == 3);
+  CHECK(w.intake.stop(0, 2).sequence == 1);
+  CHECK(w.intake.stop(0, 3).sequence == 3);
 }
 
 TEST_CASE("the end of a kernel interrupts every lane, and nothing begins any more") {

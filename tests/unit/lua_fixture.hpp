@@ -54,6 +54,12 @@ class LuaServices final : public kernel::Services {
     lines.pop_front();
     return line;
   }
+  std::string read_input(std::size_t most) override {
+    const auto line = input({}, false);
+    if (!line) return {};
+    REQUIRE(line->size() < most);
+    return *line + "\n";
+  }
   bool interrupted() const noexcept override { return interrupted_.load(); }
 
   ChannelId make_channel(std::size_t capacity) override {

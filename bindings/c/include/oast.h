@@ -105,12 +105,18 @@ typedef void (*oast_on_output)(void* context, const oast_output* output);
 OAST_API oast_hold* oast_output_hold(void);
 OAST_API void oast_hold_release(oast_hold* hold);
 
-/* Answers code that asks for a line: by oast_line_set, before it returns; otherwise the code sees
- * end of input. Called on a thread of its own; may block, also longer than the worker lives. */
+/* Answers code that asks for a line, or for bytes of its standard input: by oast_line_set or
+ * oast_line_set_bytes, before it returns; otherwise the code sees end of input. Called on a thread
+ * of its own; may block, also longer than the worker lives. */
 typedef struct oast_line oast_line;
 typedef void (*oast_on_input)(void* context, oast_text prompt, int password, oast_line* line);
-/* `text`: without its newline; copied. Only in that callback, on its thread. Does not block. */
+/* How many bytes are asked for at most; 0: a line. Only in that callback, on its thread. */
+OAST_API size_t oast_line_bytes(const oast_line* line);
+/* `text`: a line without its newline, which code that reads bytes gets behind it; copied. Only in
+ * that callback, on its thread. Does not block. */
 OAST_API void oast_line_set(oast_line* line, oast_text text);
+/* The bytes as they are, of which there is one at least; copied. The same. */
+OAST_API void oast_line_set_bytes(oast_line* line, oast_text bytes);
 
 /* What a worker or a request calls. Both functions get `context`. When neither will be called any
  * more, `release(context)` is, unless it is NULL; also when the function that was given this fails.
@@ -493,7 +499,7 @@ typedef enum oast_record_kind {
   OAST_RECORD_OUTPUT = 0,  /* output */
   OAST_RECORD_VALUE = 1,   /* see oast_log_value */
   OAST_RECORD_FAILURE = 2, /* failure */
-  OAST_RECORD_INPUT = 3,   /* prompt, password */
+  OAST_RECORD_INPUT = 3,   /* prompt, password, input_bytes */
   OAST_RECORD_GAP = 4,     /* records [number, gap_last] are gone, which were gap_bytes */
   OAST_RECORD_ENDED = 5    /* death, successor: the last of a kernel */
 } oast_record_kind;
@@ -508,6 +514,7 @@ typedef struct oast_record {
   const oast_output* output;
   const oast_failure* failure;
   oast_text prompt;
+  size_t input_bytes; /* not 0: not for a line but for so many bytes of its standard input */
   uint64_t gap_last;
   uint64_t gap_bytes;
   const oast_death* death;

@@ -6,6 +6,7 @@
 #include "handles.hpp"
 
 struct oast_line {
+  std::size_t bytes = 0;  // 0: a line is asked for
   std::optional<std::string> text;
 };
 
@@ -75,10 +76,9 @@ Callbacks::Callbacks(const oast_callbacks& callbacks) {
     };
   }
   if (callbacks.on_input != nullptr) {
-    on_input = [shared, context, function = callbacks.on_input](const std::string& prompt,
-                                                                bool password) {
-      oast_line line;
-      function(context, to_c(prompt), password ? 1 : 0, &line);
+    on_input = [shared, context, function = callbacks.on_input](const InputRequest& asked) {
+      oast_line line{.bytes = asked.block_bytes};
+      function(context, to_c(asked.prompt), asked.password ? 1 : 0, &line);
       return line.text;
     };
   }
@@ -101,9 +101,19 @@ void oast_hold_release(oast_hold* hold) {
   delete hold;  // NOLINT(cppcoreguidelines-owning-memory): what the C side owned
 }
 
+size_t oast_line_bytes(const oast_line* line) { return line == nullptr ? 0 : line->bytes; }
+
+// Without memory for the answer, the code sees end of input.
 void oast_line_set(oast_line* line, oast_text text) {
-  // Without memory for the line, the code sees end of input.
+  static_cast<void>(oast::c::guarded([&] {
+    oast_line& asked = oast::c::need(line, "the line");
+    asked.text = std::string(oast::from_c(text));
+    if (asked.bytes != 0) *asked.text += '\n';
+  }));
+}
+
+void oast_line_set_bytes(oast_line* line, oast_text bytes) {
   static_cast<void>(oast::c::guarded(
-      [&] { oast::c::need(line, "the line").text = std::string(oast::from_c(text)); }));
+      [&] { oast::c::need(line, "the line").text = std::string(oast::from_c(bytes)); }));
 }
 }

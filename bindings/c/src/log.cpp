@@ -35,6 +35,7 @@ struct oast_log {
   void show(const oast::LogInput& input) {
     view_.prompt = oast::to_c(input.prompt);
     view_.password = input.password ? 1 : 0;
+    view_.input_bytes = input.block_bytes;
   }
   void show(const oast::LogGap& gap) {
     view_.gap_last = gap.last;

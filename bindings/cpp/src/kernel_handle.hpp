@@ -22,7 +22,7 @@ class KernelHandle {
         on_output_(std::move(on_output)),
         on_input_(std::move(on_input)),
         takes_output_(on_output_ != nullptr),
-        takes_input_(on_input_ != nullptr) {}
+        takes_input_(static_cast<bool>(on_input_)) {}
 
   KernelId id() const { return id_; }
   const std::string& name() const { return name_; }

@@ -64,6 +64,7 @@ class LocalEngine : public kernel::Services,
   void finish(const Job& job, Answer answer);
   Failure interrupted_or_stopped() const;
   std::shared_ptr<LocalRequest> current() const;
+  std::optional<std::string> ask(InputRequest asked);
   /// Names an operation at a channel, for `cancel`. Each is given once.
   RequestKey next_key() { return {PeerId{}, RequestId{++last_key_}}; }
   /// Blocks the engine for the outcome of a channel operation. `begin(key, done)` starts it.
@@ -73,6 +74,7 @@ class LocalEngine : public kernel::Services,
   void output(kernel::Stream stream, std::string_view text) override;
   void flush() override {}  // nothing is buffered
   std::optional<std::string> input(std::string_view prompt, bool password) override;
+  std::string read_input(std::size_t most) override;
   bool interrupted() const noexcept override { return interrupts_.raised(); }
   ChannelId make_channel(std::size_t capacity) override { return channels_.make(capacity); }
   void put(ChannelId channel, Value value) override;
@@ -91,6 +93,10 @@ class LocalEngine : public kernel::Services,
   std::deque<Job> queue_;
   std::shared_ptr<LocalRequest> running_;  // what can be interrupted now
   bool stopping_ = false;
+
+  // Touched by the engine's thread only.
+  std::string unread_;  // of the standard input of unread_of_
+  std::weak_ptr<LocalRequest> unread_of_;
 
   std::mutex join_mutex_;
   std::thread thread_;

@@ -23,6 +23,21 @@ void LocalEngine::output(kernel::Stream stream, std::string_view text) {
 }
 
 std::optional<std::string> LocalEngine::input(std::string_view prompt, bool password) {
+  return ask({.prompt = std::string(prompt), .password = password});
+}
+
+std::string LocalEngine::read_input(std::size_t most) {
+  const auto request = current();
+  if (unread_of_.lock() != request) unread_.clear();
+  unread_of_ = request;
+  if (unread_.empty()) unread_ = ask({.block_bytes = most}).value_or("");
+  if (unread_.size() <= most) return std::exchange(unread_, {});
+  std::string bytes = unread_.substr(0, most);
+  unread_.erase(0, most);
+  return bytes;
+}
+
+std::optional<std::string> LocalEngine::ask(InputRequest asked) {
   const auto request = current();
   const InputCallback callback =
       request && request->on_input ? request->on_input : options_.on_input;
@@ -30,24 +45,23 @@ std::optional<std::string> LocalEngine::input(std::string_view prompt, bool pass
 
   struct Slot {
     bool answered = false;
-    std::optional<std::string> line;
+    std::optional<std::string> answer;
   };
   const auto slot = std::make_shared<Slot>();
   // Nobody waits for this thread: the callback may sit at a terminal for ever.
-  start_thread("oast-input", [weak = weak_from_this(), slot, callback, asked = std::string(prompt),
-                              password] {
-    std::optional<std::string> line;
+  start_thread("oast-input", [weak = weak_from_this(), slot, callback, asked = std::move(asked)] {
+    std::optional<std::string> answer;
     try {
-      line = callback(asked, password);
+      answer = callback(asked);
     } catch (...) {  // counts as end of input, as InputCallback says
-      line.reset();
+      answer.reset();
     }
     const auto self = weak.lock();
     if (!self) return;
-    self->interrupts_.change([&] { *slot = {true, std::move(line)}; });
+    self->interrupts_.change([&] { *slot = {true, std::move(answer)}; });
   }).detach();
   if (!interrupts_.wait([&] { return slot->answered; })) throw kernel::Interrupted();
-  return slot->line;
+  return slot->answer;
 }
 
 template <class Begin>

@@ -36,7 +36,8 @@ LogRecord read_record(wire::Addressed&& message, detail::ReceivedMemory& memory)
   } else if (const auto* failure = root.body_as_Failure()) {
     record.what = wire::read(*failure);
   } else if (const auto* input = root.body_as_InputRequest()) {
-    record.what = LogInput{std::string(wire::text(input->prompt())), input->password()};
+    record.what =
+        LogInput{std::string(wire::text(input->prompt())), input->password(), input->block_bytes()};
   } else if (const auto* gap = root.body_as_Gap()) {
     record.number = gap->first();
     record.request = {};

@@ -51,10 +51,15 @@ void complain(const char* what) noexcept {
   }
 }
 
-wire::Packet input_reply(RequestId id, const std::optional<std::string>& line) {
+/// No answer, and no bytes, are the end of input.
+wire::Packet input_reply(RequestId id, const std::optional<std::string>& answer, bool is_block) {
   wire::InputReplyT reply;
-  reply.text = line.value_or("");
-  reply.eof = !line;
+  if (!answer || (is_block && answer->empty()))
+    reply.eof = true;
+  else if (is_block)
+    reply.bytes.assign(answer->begin(), answer->end());
+  else
+    reply.text = *answer;
   return wire::pack(id, reply, wire::kNumberLater);
 }
 
@@ -317,7 +322,7 @@ void Session::on_data_refused(const wire::Refused& refused) noexcept try {
         return requests_.spoil(refused.head.id, std::current_exception());
       }
     case wire::Body::InputRequest:
-      return send_data(refused.peer, input_reply(refused.head.id, std::nullopt));
+      return send_data(refused.peer, input_reply(refused.head.id, std::nullopt, false));
     default:
       return refuse(refused);
   }
@@ -350,7 +355,7 @@ void Session::on_input_request(PeerId kernel, RequestId id, const wire::InputReq
   } catch (const std::exception&) {
     // No memory, or no thread to be had: nor an answer.
   }
-  send_data(kernel, input_reply(id, std::nullopt));
+  send_data(kernel, input_reply(id, std::nullopt, false));
 }
 
 bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
@@ -364,13 +369,13 @@ bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest
   if (!callback) return false;
   // Nobody waits for this thread: the callback may sit at a terminal for ever.
   start_thread("oast-input", [weak = weak_from_this(), kernel, id, callback,
-                              prompt = std::string(wire::text(asked.prompt())),
-                              password = asked.password()] {
+                              request = InputRequest{std::string(wire::text(asked.prompt())),
+                                                     asked.password(), asked.block_bytes()}] {
     wire::Packet reply;
     try {
-      reply = input_reply(id, callback(prompt, password));
+      reply = input_reply(id, callback(request), request.block_bytes != 0);
     } catch (...) {  // counts as end of input, as InputCallback says
-      reply = input_reply(id, std::nullopt);
+      reply = input_reply(id, std::nullopt, false);
     }
     if (const auto session = weak.lock()) {
       session->send_data(kernel, std::move(reply));

@@ -31,10 +31,11 @@ class Gap:
 
 @dataclasses.dataclass(frozen=True)
 class InputAsked:
-    """The code asked for a line of input."""
+    """The code asked for input."""
 
     prompt: str
     password: bool
+    block_bytes: int = 0  # not 0: not for a line but for so many bytes of its standard input
 
 
 @dataclasses.dataclass(frozen=True)
@@ -175,7 +176,7 @@ class Log:
         if kind == "failure":
             return _library.read_error(view.failure)
         if kind == "input":
-            return InputAsked(str(view.prompt), bool(view.password))
+            return InputAsked(str(view.prompt), bool(view.password), view.input_bytes)
         if kind == "gap":
             return Gap(view.number, view.gap_last, view.gap_bytes)
         if kind == "ended":

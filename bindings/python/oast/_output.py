@@ -11,7 +11,7 @@ import sys
 import threading
 import time
 import weakref
-from typing import Any, Callable, Dict, Mapping, Optional, Union
+from typing import Any, BinaryIO, Callable, Dict, Mapping, Optional, Union
 
 from . import _handles, _library, _structures
 from ._library import lib
@@ -35,7 +35,7 @@ class Output:
 
 
 OnOutput = Callable[[Output], None]
-OnInput = Callable[[str, bool], Optional[str]]
+OnInput = Union[Callable[[str, bool], Optional[str]], BinaryIO]
 
 
 class Sink:
@@ -260,10 +260,19 @@ def _on_input(number: int, prompt: _structures.Text, password: int, line: int) -
     sink = _sink(number)
     if sink is None or sink.on_input is None:
         return
-    answer = sink.on_input(str(prompt), bool(password))
-    if answer is not None:
-        data = answer.encode()
-        lib.oast_line_set(line, _structures.text_of(data))
+    on_input, most = sink.on_input, lib.oast_line_bytes(line)
+    if callable(on_input):
+        answer = on_input(str(prompt), bool(password))
+        if answer is not None:
+            lib.oast_line_set(line, _structures.text_of(answer.encode()))
+    elif most:
+        data = getattr(on_input, "read1", on_input.read)(most)
+        if data:
+            lib.oast_line_set_bytes(line, _structures.text_of(data))
+    else:
+        data = on_input.readline()
+        if data:
+            lib.oast_line_set(line, _structures.text_of(data[:-1] if data[-1:] == b"\n" else data))
 
 
 _ON_OUTPUT = _structures.ON_OUTPUT(_on_output)

@@ -192,6 +192,7 @@ class RecordView(ctypes.Structure):
         ("output", POINTER(OutputView)),
         ("failure", POINTER(FailureView)),
         ("prompt", Text),
+        ("input_bytes", c_size_t),
         ("gap_last", c_uint64),
         ("gap_bytes", c_uint64),
         ("death", POINTER(DeathView)),

@@ -38,7 +38,8 @@ class Worker(Evaluator):
     on_output: takes the output instead. Called on a thread of oast while answers wait: it must
         return soon and not call functions of oast that block.
     on_input: answers code that asks for a line, given a prompt and whether it is a password; None
-        is end of input. Called on a thread of its own.
+        is end of input. Called on a thread of its own. Or a binary file, whose bytes are the
+        standard input of the code.
     """
 
     def __init__(

@@ -12,6 +12,7 @@ namespace {
 
 /// What Services::output takes as a whole or not at all.
 constexpr std::size_t kPiece = std::size_t{16} * 1024;
+constexpr std::size_t kBlock = std::size_t{64} * 1024;  // of input
 
 }  // namespace
 
@@ -50,8 +51,8 @@ void Streams::end_request() noexcept {
   if (!has_read_) return;
   has_read_ = false;
   __fpurge(in_);
-  line_.clear();
-  line_at_ = 0;
+  block_.clear();
+  block_at_ = 0;
 }
 
 // What C's stdio calls must return and not throw.
@@ -80,7 +81,7 @@ ssize_t Streams::write(void* sink, const char* text, std::size_t size) {
 ssize_t Streams::read(void* self, char* buffer, std::size_t size) {
   auto& streams = *static_cast<Streams*>(self);
   try {
-    return static_cast<ssize_t>(streams.read_line(buffer, size));
+    return static_cast<ssize_t>(streams.read_input(buffer, size));
   } catch (const Interrupted&) {
     streams.interrupter_.arm();  // the hook raises once the io function returns
     errno = EINTR;
@@ -90,20 +91,15 @@ ssize_t Streams::read(void* self, char* buffer, std::size_t size) {
   return -1;
 }
 
-// At most one line at a time, so that nothing is asked for before the code wants it. What the code
-// wrote as a prompt has been output already: the host is asked without one.
-std::size_t Streams::read_line(char* buffer, std::size_t size) {
+std::size_t Streams::read_input(char* buffer, std::size_t size) {
   has_read_ = true;
-  if (line_at_ == line_.size()) {
+  if (block_at_ == block_.size()) {
     flush();
-    std::optional<std::string> line = services_.input({}, false);
-    if (!line) return 0;
-    line_ = std::move(*line);
-    line_ += '\n';
-    line_at_ = 0;
+    block_ = services_.read_input(kBlock);
+    block_at_ = 0;
   }
-  const std::size_t n = line_.copy(buffer, size, line_at_);
-  line_at_ += n;
+  const std::size_t n = block_.copy(buffer, size, block_at_);
+  block_at_ += n;
   return n;
 }
 

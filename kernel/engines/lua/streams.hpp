@@ -39,7 +39,7 @@ class Streams {
 
   static ssize_t read(void* self, char* buffer, std::size_t size);
   static ssize_t write(void* sink, const char* text, std::size_t size);
-  std::size_t read_line(char* buffer, std::size_t size);
+  std::size_t read_input(char* buffer, std::size_t size);
 
   Services& services_;
   Interrupter& interrupter_;
@@ -48,10 +48,10 @@ class Streams {
   std::FILE* in_ = nullptr;
   std::FILE* out_ = nullptr;
   std::FILE* err_ = nullptr;
-  std::string line_;         ///< of input, with its newline
-  std::size_t line_at_ = 0;  ///< what was read of it
-  bool has_read_ = false;    ///< in this request
-  bool ending_ = false;      ///< what is written now must not wait
+  std::string block_;         ///< of input
+  std::size_t block_at_ = 0;  ///< what was read of it
+  bool has_read_ = false;     ///< in this request
+  bool ending_ = false;       ///< what is written now must not wait
 };
 
 }  // namespace oast::kernel::lua

@@ -1,5 +1,6 @@
 """What code prints and asks for."""
 
+import io
 import subprocess
 import sys
 import unittest
@@ -118,6 +119,42 @@ class Input(KernelTest):
         self.answers = ["one", "two", "three"]
         self.assertEqual(self.eval("import sys\n[sys.stdin.readline(), *sys.stdin]"),
                          ["one\n", "two\n", "three\n"])
+
+    def test_a_file_of_the_host_is_the_standard_input_byte_for_byte(self):
+        data = bytes(range(256)) * 1000 + b"no end of line"
+        for read in ("sys.stdin.buffer.read()", "b''.join(sys.stdin.buffer)",
+                     "b''.join(iter(lambda: sys.stdin.buffer.read(7777), b''))",
+                     "b''.join(iter(lambda: sys.stdin.buffer.read1(), b''))",
+                     "io.BufferedReader(sys.stdin.buffer).read()"):
+            with self.subTest(read):
+                self.assertEqual(self.eval("import io, sys\n" + read, on_input=io.BytesIO(data)),
+                                 data)
+
+    def test_text_of_stdin_is_as_python_has_it(self):
+        data = "eins\r\nzwei ä €\n\rvier".encode()
+        for read in ("sys.stdin.read()", "''.join(sys.stdin)", "''.join(sys.stdin.readlines())",
+                     "''.join(iter(lambda: sys.stdin.read(2), ''))",
+                     "''.join(iter(lambda: sys.stdin.readline(3), ''))"):
+            with self.subTest(read):
+                self.assertEqual(self.eval("import sys\n" + read, on_input=io.BytesIO(data)),
+                                 io.TextIOWrapper(io.BytesIO(data), "utf-8").read())
+
+    def test_lines_come_from_stdin_once_code_has_read_from_there(self):
+        data = io.BytesIO(b"one\ntwo\nthree\nfour\n")
+        self.assertEqual(self.eval("[input(), input('? ')]", on_input=data), ["one", "two"])
+        self.assertEqual(self.eval("import sys\n[sys.stdin.read(2), input('? '), input()]",
+                                   on_input=data), ["th", "ree", "four"])
+        self.assertEqual(self.text, "? ")
+        self.assertEqual(self.failure("import sys; sys.stdin.read(); input()").type, "EOFError")
+
+    def test_many_lines_of_stdin_come_quickly_enough_to_wait_for(self):
+        data = b"a line of some length\n" * 500_000
+        self.assertEqual(self.eval("import sys\nsum(1 for line in sys.stdin)",
+                                   on_input=io.BytesIO(data)), 500_000)
+
+    def test_a_host_that_gives_lines_ends_each(self):
+        self.answers = ["one", "two"]
+        self.assertEqual(self.eval("import sys\nsys.stdin.buffer.read()"), b"one\ntwo\n")
 
     def test_the_end_of_input_is_one(self):
         self.assertEqual(self.failure("input()").type, "EOFError")

@@ -23,6 +23,9 @@ struct ExecutionOptions {
   std::optional<std::chrono::duration<double>> timeout = {};
   std::chrono::steady_clock::time_point since = std::chrono::steady_clock::now();  ///< of timeout
   bool collect = false;  ///< keep the output instead of printing it
+  /// Code that reads bytes gets a line at a time: what follows on our standard input is not its
+  /// own.
+  bool by_line = false;
   /// Where the output goes, for one request only; empty: its own.
   std::shared_ptr<RequestStreams> streams = {};
 };

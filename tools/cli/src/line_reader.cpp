@@ -26,6 +26,15 @@ std::optional<std::string> LineReader::line(const WakeEvent& cancel) {
   }
 }
 
+std::optional<std::string> LineReader::block(std::size_t most, const WakeEvent& cancel) {
+  const std::lock_guard lock(mutex_);
+  if (buffer_.empty() && !fill(cancel)) return std::nullopt;
+  if (buffer_.size() <= most) return std::exchange(buffer_, {});
+  std::string result = buffer_.substr(0, most);
+  buffer_.erase(0, most);
+  return result;
+}
+
 std::string LineReader::rest(const WakeEvent& cancel) {
   const std::lock_guard lock(mutex_);
   while (fill(cancel)) {

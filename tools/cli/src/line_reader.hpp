@@ -18,6 +18,8 @@ class LineReader {
   /// The next line without its newline. Blocks. Nothing at the end of input, or when `cancel` rings
   /// first; a line that was begun is then kept for the next call.
   std::optional<std::string> line(const WakeEvent& cancel);
+  /// The next bytes as they are, at most `most`, as soon as there are any. Otherwise as `line`.
+  std::optional<std::string> block(std::size_t most, const WakeEvent& cancel);
   /// All that is left. Blocks until the end of input or until `cancel` rings.
   std::string rest(const WakeEvent& cancel);
 

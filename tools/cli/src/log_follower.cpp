@@ -56,7 +56,10 @@ Json what_json(const LogRecord& record) {
         } else if constexpr (std::is_same_v<What, Failure>) {
           return failure_json(what);
         } else if constexpr (std::is_same_v<What, LogInput>) {
-          return {{"kind", "input"}, {"prompt", what.prompt}, {"password", what.password}};
+          return {{"kind", "input"},
+                  {"prompt", what.prompt},
+                  {"password", what.password},
+                  {"block_bytes", what.block_bytes}};
         } else if constexpr (std::is_same_v<What, LogGap>) {
           return {{"kind", "gap"}, {"last", what.last}, {"bytes", what.bytes}};
         } else {

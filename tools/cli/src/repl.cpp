@@ -64,9 +64,9 @@ class Repl {
   }
 
   int evaluate(const std::string& text) {
-    const Outcome outcome =
-        execute(target_->worker(), target_->own(), signals_,
-                {.text = text, .reply = Evaluator::Request::Reply::shown}, {.source_name = "repl"});
+    const Outcome outcome = execute(target_->worker(), target_->own(), signals_,
+                                    {.text = text, .reply = Evaluator::Request::Reply::shown},
+                                    {.source_name = "repl", .by_line = true});
     show(outcome);
     const int code = exit_code(outcome);
     const bool asked = outcome.cut == Cut::terminated || outcome.cut == Cut::reader_gone ||

@@ -19,10 +19,11 @@ void RequestStreams::write(const Output& output) {
   }
 }
 
-std::optional<std::string> RequestStreams::read(const std::string& prompt, bool password) {
-  if (!prompt.empty() && !collect_) out().write(prompt, &ended_);
+std::optional<std::string> RequestStreams::read(const InputRequest& asked) {
+  if (asked.block_bytes != 0) return input().block(asked.block_bytes, ended_);
+  if (!asked.prompt.empty() && !collect_) out().write(asked.prompt, &ended_);
   std::optional<EchoOff> quiet;
-  if (password) quiet.emplace(STDIN_FILENO);
+  if (asked.password) quiet.emplace(STDIN_FILENO);
   auto line = input().line(ended_);
   if (quiet && !collect_) out().write("\n", &ended_);
   return line;

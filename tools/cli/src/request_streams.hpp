@@ -22,8 +22,8 @@ class RequestStreams {
   /// up the kernel, which is the only place where a flood can wait without costing memory. After
   /// `mute` and `end` it does nothing.
   void write(const Output& output);
-  /// A line of our standard input; nothing at its end and after `end`. Blocks.
-  std::optional<std::string> read(const std::string& prompt, bool password);
+  /// A line of our standard input, or its next bytes; nothing at its end and after `end`. Blocks.
+  std::optional<std::string> read(const InputRequest& asked);
 
   /// Drops all output from now on, also what is being written.
   void mute() noexcept { muted_.set(); }

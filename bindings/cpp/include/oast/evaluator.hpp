@@ -65,11 +65,42 @@ using OutputHold = std::shared_ptr<void>;
 /// and for an InProcessWorker, whose output is not counted.
 OutputHold hold_output();
 
-/// Answers the code's request for a line of input; nothing is end of input. Called on a thread of
-/// its own; may block, also longer than the worker and the broker live. What it throws counts as
-/// end of input.
-using InputCallback =
-    std::function<std::optional<std::string>(const std::string& prompt, bool password)>;
+/// What running code asks its host for: a line, or the next bytes of its standard input.
+struct InputRequest {
+  std::string prompt;           ///< of a line
+  bool password = false;        ///< the line is one, and should not be shown
+  std::size_t block_bytes = 0;  ///< 0: a line, without its newline; else so many bytes at most
+};
+
+/// Answers what running code asks for. Called on a thread of its own; may block, also longer than
+/// the worker and the broker live. What it throws counts as end of input.
+///
+/// Made of a function `(const std::string& prompt, bool password)`, which gives a line, also where
+/// code reads bytes; or of one `(const InputRequest&)`, which gives a line or, as soon as there are
+/// any, at least one byte and at most `block_bytes`, as they are. No value: the input has ended.
+class InputCallback {
+ public:
+  using Answer = std::optional<std::string>;
+
+  InputCallback() = default;
+  template <class F>
+  requires std::is_invocable_r_v<Answer, F&, const InputRequest&> InputCallback(F answer)
+      : answer_(std::move(answer)) {}  // NOLINT(google-explicit-constructor)
+  template <class F>
+  requires std::is_invocable_r_v<Answer, F&, const std::string&, bool> InputCallback(
+      F lines)  // NOLINT(google-explicit-constructor)
+      : answer_([lines = std::move(lines)](const InputRequest& asked) mutable {
+          Answer line = lines(asked.prompt, asked.password);
+          if (line && asked.block_bytes != 0) *line += '\n';
+          return line;
+        }) {}
+
+  explicit operator bool() const { return static_cast<bool>(answer_); }
+  Answer operator()(const InputRequest& asked) const { return answer_(asked); }
+
+ private:
+  std::function<Answer(const InputRequest&)> answer_;
+};
 
 struct EvalOptions {
   std::string source_name = {};  ///< what tracebacks call the code; empty: "eval"

@@ -38,11 +38,8 @@ class LogValue {
   std::shared_ptr<const Impl> impl_;
 };
 
-/// The code asked for a line of input.
-struct LogInput {
-  std::string prompt;
-  bool password = false;
-};
+/// The code asked for input.
+using LogInput = InputRequest;
 
 /// Records that are gone: the log is bounded.
 struct LogGap {

@@ -234,8 +234,7 @@ class Kernel:
 
     def input(self, prompt: str, password: bool) -> Optional[str]:
         """A line of the host; nothing at its end of input. Raises KeyboardInterrupt."""
-        if not self.forked and threading.current_thread() is not threading.main_thread():
-            raise RuntimeError("input comes from the host to the kernel's main thread only")
+        self._require_main_thread()
         line = Value()
         status = self._library.oast_kernel_input(self._handle, text(prompt), password,
                                                  ctypes.byref(line))
@@ -243,6 +242,20 @@ class Kernel:
             return None
         self._check(status)
         return _text(line.nodes, line.count)
+
+    def read_input(self, most: int) -> bytes:
+        """The next bytes of the request's standard input; none at its end. As `input`."""
+        self._require_main_thread()
+        data = Value()
+        status = self._library.oast_kernel_read_input(self._handle, most, ctypes.byref(data))
+        if status == library.NOT_FOUND:
+            return b""
+        self._check(status)
+        return ctypes.string_at(data.nodes or 0, data.count)
+
+    def _require_main_thread(self) -> None:
+        if not self.forked and threading.current_thread() is not threading.main_thread():
+            raise RuntimeError("input comes from the host to the kernel's main thread only")
 
     # Channels
 

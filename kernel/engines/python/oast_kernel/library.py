@@ -67,6 +67,7 @@ _FUNCTIONS = {
     "oast_kernel_clear_output": (c_int, [c_void_p, c_uint64, c_int]),
     "oast_kernel_flush": (c_int, [c_void_p]),
     "oast_kernel_input": (c_int, [c_void_p, Text, c_int, POINTER(Value)]),
+    "oast_kernel_read_input": (c_int, [c_void_p, c_size_t, POINTER(Value)]),
     "oast_kernel_channel": (c_uint64, [c_void_p, c_size_t]),
     "oast_kernel_put": (c_int, [c_void_p, c_uint64, Value]),
     "oast_kernel_take": (c_int, [c_void_p, c_uint64, POINTER(Value)]),

@@ -21,7 +21,7 @@ from .interrupt import Gate
 from .kernel import Kernel
 from .lanes import Lanes
 from .queries import Queries, plain_editing
-from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
+from .streams import ByteInput, ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def main(arguments: List[str]) -> int:
 def serve(kernel: Kernel, ipython: bool) -> None:
     """Until the broker wants it to end; then ends the process."""
     sys.argv = [""]  # as in an interactive Python
-    stdin = TextInput(kernel.input)
+    stdin = TextInput(ByteInput(kernel.read_input))
     _take_streams(kernel, stdin)
     gate = Gate(kernel.interrupted)
     executor: Any
@@ -122,7 +122,7 @@ def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
         setattr(sys, "__%s__" % name, stream)
     os.register_at_fork(after_in_child=out.forget_kernel)
     os.register_at_fork(after_in_child=err.forget_kernel)
-    builtins.input = make_input(kernel.input)
+    builtins.input = make_input(kernel.input, stdin)
     import_hooks.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
                                                           make_getpass(kernel.input)))
     # What C code prints must not wait in a buffer for the end of the process.

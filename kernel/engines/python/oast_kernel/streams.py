@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextvars
 import io
 import os
+import sys
 import threading
 
 TYPE_CHECKING = False
@@ -17,6 +18,7 @@ if TYPE_CHECKING:
 # The request that the code running here belongs to; tasks of asyncio inherit it.
 request_tag: "contextvars.ContextVar[Optional[int]]" = contextvars.ContextVar("oast_request")
 _ATTRIBUTE = "_oast_request"
+_INPUT_BLOCK = 65536  # bytes
 
 
 def current_tag() -> int:
@@ -122,53 +124,66 @@ class TextOutput(io.TextIOBase):
         """Everything is written through as UTF-8 anyway."""
 
 
-class TextInput(io.TextIOBase):
-    """sys.stdin: lines that the host gives when asked, nothing at its end of input."""
+class ByteInput(io.BufferedIOBase):
+    """The bytes of the running request's standard input, as its host gives them: when some are
+    wanted and none are left, the next block is asked for."""
 
-    encoding = "utf-8"
-    errors = "strict"
-    newlines = None
     name = "<stdin>"
-    mode = "r"
+    mode = "rb"
 
-    def __init__(self, ask: Callable[[str, bool], Optional[str]]) -> None:
-        self._ask = ask
-        self._rest = ""
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._read = read
+        self._block = b""
+        self._at = 0  # so much of the block was taken
+        self.begun = False  # by this request
 
     def forget_rest(self) -> None:
         """What one request leaves unread is not for the next."""
-        self._rest = ""
+        self._block, self._at, self.begun = b"", 0, False
 
     def _fill(self) -> bool:
-        line = self._ask("", False)
-        if line is None:
-            return False
-        self._rest += line + "\n"
-        return True
+        """Asks for a block if there is nothing left. False at the end of the input."""
+        if self._at == len(self._block):
+            self.begun = True
+            self._block, self._at = self._read(_INPUT_BLOCK), 0
+        return bool(self._block)
 
-    def readline(self, size: Optional[int] = -1) -> str:  # type: ignore[override]
-        if size is None or size < 0:
-            size = -1
-        if not self._rest and size != 0:
-            self._fill()
-        end = self._rest.find("\n") + 1 or len(self._rest)
-        return self._take(end if size < 0 else min(end, size))
+    def _take(self, size: int) -> bytes:
+        taken = self._block[self._at:self._at + size]
+        self._at += len(taken)
+        return taken
 
-    def read(self, size: Optional[int] = -1) -> str:
-        if size is None or size < 0:
-            while self._fill():
-                pass
-            return self._take(len(self._rest))
-        while len(self._rest) < size and self._fill():
-            pass
-        return self._take(size)
+    def read1(self, size: Optional[int] = -1) -> bytes:
+        size = _INPUT_BLOCK if size is None or size < 0 else size
+        return self._take(size) if size and self._fill() else b""
 
-    def _take(self, size: int) -> str:
-        text, self._rest = self._rest[:size], self._rest[size:]
-        return text
+    def read(self, size: Optional[int] = -1) -> bytes:
+        parts = []
+        left = -1 if size is None else size
+        while left and self._fill():
+            parts.append(self._take(len(self._block) if left < 0 else left))
+            left -= len(parts[-1]) if left > 0 else 0
+        return b"".join(parts)
 
-    def readlines(self, hint: Optional[int] = -1) -> List[str]:  # type: ignore[override]
-        return self.read().splitlines(True)
+    def readinto1(self, buffer: Any) -> int:
+        view = memoryview(buffer).cast("B")
+        data = self.read1(len(view))
+        view[:len(data)] = data
+        return len(data)
+
+    def readline(self, size: Optional[int] = -1) -> bytes:
+        parts = []
+        left = -1 if size is None else size
+        while left and self._fill():
+            end = self._block.find(b"\n", self._at) + 1 or len(self._block)
+            parts.append(self._take(end - self._at if left < 0 else min(end - self._at, left)))
+            left -= len(parts[-1]) if left > 0 else 0
+            if parts[-1].endswith(b"\n"):
+                break
+        return b"".join(parts)
+
+    def peek(self, _size: int = 0) -> bytes:
+        return self._block[self._at:] if self._fill() else b""
 
     def readable(self) -> bool:
         return True
@@ -179,13 +194,123 @@ class TextInput(io.TextIOBase):
     def isatty(self) -> bool:
         return False
 
+    def close(self) -> None:
+        """The stream is the kernel's; it stays open."""
 
-def make_input(ask: Callable[[str, bool], Optional[str]]) -> Callable[..., str]:
-    """The builtin input()."""
+
+class TextInput(io.TextIOBase):
+    """sys.stdin: the text of the bytes, with the ends of lines that Python has them have."""
+
+    encoding = "utf-8"
+    errors = "strict"
+    newlines = None
+    name = "<stdin>"
+    mode = "r"
+
+    def __init__(self, buffer: ByteInput) -> None:
+        self.buffer = buffer
+        self.forget_rest()
+
+    def forget_rest(self) -> None:
+        """What one request leaves unread is not for the next."""
+        self.buffer.forget_rest()
+        self._decoder = self._new_decoder()
+        self._text = ""
+        self._at = 0  # so much of the text was taken
+
+    def _new_decoder(self) -> io.IncrementalNewlineDecoder:
+        import codecs
+        return io.IncrementalNewlineDecoder(
+            codecs.getincrementaldecoder(self.encoding)(self.errors), translate=True)
+
+    @property
+    def begun(self) -> bool:
+        """The running request has read from here."""
+        return self.buffer.begun
+
+    def reconfigure(self, *, encoding: Optional[str] = None, errors: Optional[str] = None,
+                    **_options: Any) -> None:
+        """As io.TextIOWrapper's, for what has not been read yet."""
+        if encoding is not None:
+            self.encoding, self.errors = encoding, errors or "strict"
+        elif errors is not None:
+            self.errors = errors
+        self._decoder = self._new_decoder()
+
+    def _fill(self) -> bool:
+        """Adds text. False at the end of the input."""
+        while True:
+            data = self.buffer.read1(_INPUT_BLOCK)
+            text = self._decoder.decode(data, final=not data)
+            if text or not data:
+                self._text, self._at = self._text[self._at:] + text, 0
+                return bool(text)
+
+    def _take(self, end: int) -> str:
+        text, self._at = self._text[self._at:end], end
+        return text
+
+    def readline(self, size: Optional[int] = -1) -> str:  # type: ignore[override]
+        most = -1 if size is None or size < 0 else size
+        searched = self._at
+        while True:
+            end = self._text.find("\n", searched) + 1
+            if end or 0 <= most <= len(self._text) - self._at:
+                end = end or len(self._text)
+                break
+            unread = len(self._text) - self._at
+            if not self._fill():
+                end = len(self._text)
+                break
+            searched = self._at + unread
+        return self._take(end if most < 0 else min(end, self._at + most))
+
+    def read(self, size: Optional[int] = -1) -> str:
+        if size is None or size < 0:
+            rest = self.buffer.read()
+            text = self._text[self._at:] + self._decoder.decode(rest, final=True)
+            self._text, self._at = "", 0
+            return text
+        while len(self._text) - self._at < size and self._fill():
+            pass
+        return self._take(min(self._at + size, len(self._text)))
+
+    def readlines(self, hint: Optional[int] = -1) -> List[str]:  # type: ignore[override]
+        lines: List[str] = []
+        size = 0
+        for line in self:
+            lines.append(line)
+            size += len(line)
+            if hint is not None and 0 < hint <= size:
+                break
+        return lines
+
+    def readable(self) -> bool:
+        return True
+
+    def fileno(self) -> int:
+        return 0
+
+    def isatty(self) -> bool:
+        return False
+
+    def close(self) -> None:
+        """The stream is the kernel's; it stays open."""
+
+
+def make_input(ask: Callable[[str, bool], Optional[str]], stdin: TextInput) -> Callable[..., str]:
+    """The builtin input(). Once code has read from sys.stdin, lines come from there until its
+    request ends: some of them may have been read ahead."""
 
     def input(prompt: object = "", /) -> str:  # noqa: A001
         """Ask the host for a line, without its newline. Raise EOFError at the end of its input."""
-        line = ask(str(prompt), False)
+        line: Optional[str]
+        if stdin.begun:
+            sys.stdout.write(str(prompt))
+            text = stdin.readline()
+            line = text[:-1] if text.endswith("\n") else text or None
+        else:
+            line = ask(str(prompt), False)
         if line is None:
             raise EOFError("the host has no more input")
         return line

@@ -42,6 +42,9 @@ class Services {
   /// Asks the host of the running request for a line, without its newline; nothing at end of input.
   /// Blocks. Throws Interrupted.
   virtual std::optional<std::string> input(std::string_view prompt, bool password) = 0;
+  /// The next bytes of the running request's standard input, as soon as there are any, at most
+  /// `most`; none at its end. What the request leaves unread is lost. Blocks. Throws Interrupted.
+  virtual std::string read_input(std::size_t most) = 0;
   /// True from the moment that the running request was interrupted until it ends.
   /// Async-signal-safe, thread-safe.
   virtual bool interrupted() const noexcept = 0;
