@@ -1,5 +1,10 @@
 // What a kernel has said, told again: oast logs, wait, attach and eval --no-wait.
 #include <signal.h>
+#include <unistd.h>
+
+#include <cstdint>
+#include <fstream>
+#include <string>
 
 #include "cli_fixture.hpp"
 
@@ -29,6 +34,16 @@ std::string sent(const Nest& nest, const std::string& kernel, const std::string&
   REQUIRE(ended.out.size() > 3);
   return ended.out.substr(0, ended.out.size() - 1);
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
+std::uint64_t resident_bytes(pid_t pid) {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::ifstream("/proc/" + std::to_string(pid) + "/statm") >> size >> resident;
+  REQUIRE(resident > 0);
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+#endif
 
 std::string lines(int first, int last) {
   std::string text;
@@ -101,6 +116,32 @@ TEST_CASE("P4: a reader that is stopped holds its kernel back, nobody else, and 
   CHECK(ended.out == lines(1, 1'000'000));
   CHECK(row(nest, "work").at("held_by").is_null());
 }
+
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep freed memory
+TEST_CASE("P4: a flood at a stopped reader takes no memory of broker or kernel, and none is lost") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start(nest, "work");
+  start(nest, "other");
+  const auto broker_before = resident_bytes(broker.pid());
+  const auto kernel_before = row(nest, "work").at("rss_bytes").get<std::uint64_t>();
+  // 200 MB, which go nowhere before the reader goes on.
+  Oast eval(nest, {"eval", "--to", "work",
+                   "local s = ('x'):rep(199) for i = 1, 1e6 do io.write(s, '\\n') end"});
+  eval.wait_for("x\n");
+  eval.signal(SIGSTOP);
+  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  for (int i = 0; i < 20; ++i) CHECK(run(nest, {"eval", "--to", "other", "1 + 1"}).out == "2\n");
+  constexpr std::uint64_t kWindow = 4U << 20;
+  CHECK(resident_bytes(broker.pid()) < broker_before + 4 * kWindow);
+  CHECK(row(nest, "work").at("rss_bytes").get<std::uint64_t>() < kernel_before + 4 * kWindow);
+  eval.signal(SIGCONT);
+  const auto ended = eval.end();
+  CHECK(ended.code == 0);
+  CHECK(ended.out.size() == 200'000'000);
+  CHECK(resident_bytes(broker.pid()) < broker_before + 4 * kWindow);
+}
+#endif
 
 TEST_CASE("P10: an interrupt ends a print that waits for a reader") {
   const Nest nest;
