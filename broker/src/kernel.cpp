@@ -42,17 +42,6 @@ std::string StderrTail::text() const {
   return tail_.substr(line == std::string::npos || line + 1 == tail_.size() ? start : line + 1);
 }
 
-wire::DeathT to_wire(const Death& death) {
-  wire::DeathT result;
-  result.cause = static_cast<wire::DeathCause>(death.cause);
-  result.exit_code = death.exit_code;
-  result.signal = death.signal;
-  result.signal_name = death.signal_name;
-  result.explanation = death.explanation;
-  result.stderr_tail = death.stderr_tail;
-  return result;
-}
-
 namespace {
 
 void describe_records(wire::KernelInfoT& info, const KernelRecords& records, Clock::TimePoint now) {
@@ -93,7 +82,7 @@ wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now) {
   if (kernel.records) describe_records(info, *kernel.records, now);
   info.restarts = kernel.restarts;
   info.successor = kernel.successor.value;
-  if (!kernel.alive()) info.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  if (!kernel.alive()) info.death = std::make_unique<wire::DeathT>(wire::to_wire(*kernel.death));
   return info;
 }
 

@@ -102,7 +102,6 @@ struct Kernel {
 
 /// For List, Kernel and events.
 wire::KernelInfoT describe(const Kernel& kernel, Clock::TimePoint now);
-wire::DeathT to_wire(const Death& death);
 
 /// All kernels, the recently dead included.
 class KernelTable {

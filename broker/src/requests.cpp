@@ -237,7 +237,7 @@ void Requests::lost(Kernel& kernel, RequestKey key, std::uint64_t number, const 
 
 void Requests::kernel_died(Kernel& kernel) {
   wire::EndedT ended;
-  ended.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  ended.death = std::make_unique<wire::DeathT>(wire::to_wire(*kernel.death));
   ended.successor = kernel.successor.value;
   delivery_.record_for(kernel, {}, wire::pack(RequestId{}, ended, wire::kNumberLater),
                        Delivery::To::log, false);

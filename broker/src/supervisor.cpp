@@ -386,7 +386,7 @@ void Supervisor::announce_death(Kernel& kernel) {
     kernel.starter.reset();
   }
   wire::StoppedT stopped;
-  stopped.death = std::make_unique<wire::DeathT>(to_wire(*kernel.death));
+  stopped.death = std::make_unique<wire::DeathT>(wire::to_wire(*kernel.death));
   for (const auto& asker : std::exchange(kernel.stoppers, {}))
     attempt(log_, [&] { sender_.answer(asker, stopped); });
 }

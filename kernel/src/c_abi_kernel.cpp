@@ -1,9 +1,7 @@
 // The life of a kernel, for C.
 #include <unistd.h>
 
-#include <algorithm>
 #include <atomic>
-#include <cstring>
 #include <memory>
 #include <utility>
 
@@ -14,15 +12,6 @@ namespace oast::kernel {
 namespace {
 
 std::atomic<bool> connected = false;
-
-oast_kernel_options read_options(const oast_kernel_options* given) {
-  oast_kernel_options options{};
-  if (given == nullptr) return options;
-  if (given->size < sizeof(size_t))
-    throw Error(FailureKind::invalid, "options.size must be sizeof(oast_kernel_options)");
-  std::memcpy(&options, given, std::min(given->size, sizeof options));
-  return options;
-}
 
 KernelProcess::Options from_c(const oast_kernel_options& options) {
   KernelProcess::Options result;
@@ -46,7 +35,7 @@ oast_status oast_kernel_connect(const oast_kernel_options* options, oast_kernel*
   using namespace oast::kernel;  // NOLINT(google-build-using-namespace)
   return guarded([&] {
     if (kernel == nullptr) return failed(OAST_INVALID, "where shall the kernel go? It is NULL");
-    const oast_kernel_options given = read_options(options);
+    const oast_kernel_options given = oast::read_options(options);
     if (connected.exchange(true)) return failed(OAST_INVALID, "a process is one kernel, once");
     LaunchDetails details = read_launch_details(STDIN_FILENO);
     oast::Fd launcher = take_stdin();

@@ -314,12 +314,15 @@ std::int32_t Writer::add_buffer(const Buffer& buffer) {
   return static_cast<std::int32_t>(buffers_.size() - 1);
 }
 
-Offset<wire::Death> write(FlatBufferBuilder& builder, const oast::Death& death) {
-  const auto signal_name = builder.CreateString(head(death.signal_name, kNameBytes));
-  const auto explanation = builder.CreateString(head(death.explanation, kMessageBytes));
-  const auto stderr_tail = builder.CreateString(tail(death.stderr_tail, kStderrBytes));
-  return CreateDeath(builder, static_cast<wire::DeathCause>(death.cause), death.exit_code,
-                     death.signal, signal_name, explanation, stderr_tail);
+wire::DeathT to_wire(const oast::Death& death) {
+  wire::DeathT table;
+  table.cause = static_cast<wire::DeathCause>(death.cause);
+  table.exit_code = death.exit_code;
+  table.signal = death.signal;
+  table.signal_name = head(death.signal_name, kNameBytes);
+  table.explanation = head(death.explanation, kMessageBytes);
+  table.stderr_tail = tail(death.stderr_tail, kStderrBytes);
+  return table;
 }
 
 Offset<wire::Failure> write(FlatBufferBuilder& builder, const oast::Failure& failure) {
@@ -331,7 +334,8 @@ Offset<wire::Failure> write(FlatBufferBuilder& builder, const oast::Failure& fai
       [&](std::size_t i) { return builder.CreateString(head(lines[i], kMessageBytes)); });
   Offset<wire::Death> death;
   if (failure.kind == oast::FailureKind::kernel_died || failure.death != oast::Death{}) {
-    death = write(builder, failure.death);
+    const wire::DeathT table = to_wire(failure.death);
+    death = wire::CreateDeath(builder, &table);
   }
   return CreateFailure(builder, static_cast<wire::FailureKind>(failure.kind), message, type,
                        traceback, death);

@@ -1,10 +1,8 @@
 // What every function of oast.h does at the boundary: exceptions to statuses, options, NULL.
 #pragma once
 
-#include <algorithm>
 #include <chrono>
 #include <cstddef>
-#include <cstring>
 #include <string>
 #include <type_traits>
 
@@ -35,19 +33,6 @@ template <class T>
 T& need(T* pointer, const char* what) {
   if (pointer == nullptr) throw Error(FailureKind::invalid, std::string(what) + " is NULL");
   return *pointer;
-}
-
-/// Options as this library knows them, of a caller that may know fewer or more fields.
-template <class Options>
-Options read_options(const Options* options) {
-  Options result{};
-  result.size = sizeof result;
-  if (options == nullptr) return result;
-  if (options->size < sizeof options->size)
-    throw Error(FailureKind::invalid, "the size of the options is not set: it is their sizeof");
-  const std::size_t given = options->size;
-  std::memcpy(&result, options, std::min(given, sizeof result));
-  return result;
 }
 
 inline std::string text_or_empty(const char* text) { return text == nullptr ? "" : text; }

@@ -47,7 +47,7 @@ extern "C" {
 oast_status oast_broker_embedded(const oast_embedded_options* options, oast_broker** broker) {
   return guarded([&] {
     oast_broker*& room = need(broker, "the room for the broker");
-    const auto given = oast::c::read_options(options);
+    const auto given = oast::read_options(options);
     oast::EmbeddedOptions made;
     for (std::size_t i = 0; i < given.specs_count; ++i)
       made.specs.push_back(to_spec((&need(given.specs, "the array of specs"))[i]));
@@ -67,7 +67,7 @@ oast_status oast_broker_connect(const char* directory_or_name, const oast_connec
                                 oast_broker** broker) {
   return guarded([&] {
     oast_broker*& room = need(broker, "the room for the broker");
-    const auto given = oast::c::read_options(options);
+    const auto given = oast::read_options(options);
     oast::ConnectOptions made;
     made.name = oast::c::text_or_empty(given.name);
     made.token = oast::c::text_or_empty(given.token);

@@ -89,7 +89,7 @@ static_assert(std::is_same_v<std::variant_alternative_t<OAST_RECORD_ENDED, What>
               "oast_record_kind numbers the kinds as C++ does");
 
 oast::LogOptions log_options(const oast_log_options* options) {
-  const auto given = oast::c::read_options(options);
+  const auto given = oast::read_options(options);
   return {.from = given.from == 0 ? 1 : given.from,
           .host = PeerId{given.host},
           .request = RequestId{given.request},

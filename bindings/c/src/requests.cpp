@@ -18,7 +18,7 @@ namespace {
 class Asked {
  public:
   explicit Asked(const oast_ask* ask)
-      : given_(oast::c::read_options(&need(ask, "what is asked"))),
+      : given_(oast::read_options(&need(ask, "what is asked"))),
         lender_(oast::c::lender(given_.release, given_.release_context)),
         callbacks_(given_.callbacks) {
     if (given_.what > OAST_CALL_SOURCE || given_.want > OAST_WANT_SHOWN)

@@ -54,7 +54,7 @@ extern "C" {
 oast_status oast_worker_start(const char* spec, const oast_start_options* options,
                               oast_worker** worker) {
   return guarded([&] {
-    const auto given = oast::c::read_options(options);
+    const auto given = oast::read_options(options);
     Callbacks callbacks(given.callbacks);
     oast_worker*& room = need(worker, "the room for the worker");
     oast::StartOptions made = start_options(given);

@@ -1,10 +1,9 @@
 // What LocalEngine does for its engine, on the engine's thread.
-#include <utf8.h>
-
 #include <utility>
 #include <variant>
 
 #include "local_engine.hpp"
+#include "oast/utf8.hpp"
 #include "thread.hpp"
 
 namespace oast::detail {
@@ -14,7 +13,7 @@ void LocalEngine::output(kernel::Stream stream, std::string_view text) {
   const Output output{
       .stream = stream == kernel::Stream::err ? Output::Stream::err : Output::Stream::out,
       .text = std::string(text),
-      .utf8 = utf8::is_valid(text.begin(), text.end())};
+      .utf8 = is_utf8(text)};
   if (request) {
     request->output(output, options_.on_output);
   } else if (options_.on_output) {

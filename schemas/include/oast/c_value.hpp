@@ -1,15 +1,32 @@
 // Values between C++ and C: what stands behind oast_value.h.
 #pragma once
 
+#include <algorithm>
+#include <cstddef>
+#include <cstring>
 #include <deque>
 #include <memory>
 #include <span>
 #include <vector>
 
+#include "oast/error.hpp"
 #include "oast/value.hpp"
 #include "oast_value.h"
 
 namespace oast {
+
+/// Options as this library knows them, of a caller that may know fewer or more fields.
+template <class Options>
+Options read_options(const Options* options) {
+  Options result{};
+  result.size = sizeof result;
+  if (options == nullptr) return result;
+  if (options->size < sizeof options->size)
+    throw Error(FailureKind::invalid, "the size of the options is not set: it is their sizeof");
+  const std::size_t given = options->size;
+  std::memcpy(&result, options, std::min(given, sizeof result));
+  return result;
+}
 
 /// A failure as C. Its pointers refer to this object and to `failure`, which must both outlive its
 /// use and not move.

@@ -148,8 +148,8 @@ oast::Failure read(const wire::Failure& failure);
 oast::Death read(const wire::Death* death);
 flatbuffers::Offset<wire::Failure> write(flatbuffers::FlatBufferBuilder& builder,
                                          const oast::Failure& failure);
-flatbuffers::Offset<wire::Death> write(flatbuffers::FlatBufferBuilder& builder,
-                                       const oast::Death& death);
+/// With texts of bounded length.
+wire::DeathT to_wire(const oast::Death& death);
 /// A whole Failure message.
 Packet pack(RequestId id, const oast::Failure& failure, std::uint64_t number = 0);
 
