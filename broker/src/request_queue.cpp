@@ -52,7 +52,7 @@ RequestQueue::Accepted RequestQueue::accept_direct(RequestKey key, std::size_t b
 std::optional<RequestQueue::Dispatch> RequestQueue::dispatch() {
   for (auto lane = lanes_.begin(); lane != lanes_.end();) {
     if (auto next = dispatch_of(lane->second)) return next;
-    lane = lane->second.idle() ? lanes_.erase(lane) : std::next(lane);
+    lane = lane->first != 0 && lane->second.idle() ? lanes_.erase(lane) : std::next(lane);
   }
   return std::nullopt;
 }
@@ -83,12 +83,13 @@ void RequestQueue::drop_cancelled(Lane& lane) {
   }
 }
 
-/// Its next use may count places from 0 again: of its last nothing is open.
+/// Its next use may count places from 0 again: of its last nothing is open. Lane 0, which nearly
+/// all use, stays.
 void RequestQueue::drop_if_idle(std::uint32_t lane) {
   const auto found = lanes_.find(lane);
   if (found == lanes_.end()) return;
   drop_cancelled(found->second);
-  if (found->second.idle()) lanes_.erase(found);
+  if (lane != 0 && found->second.idle()) lanes_.erase(found);
 }
 
 const RequestQueue::Open* RequestQueue::find(RequestKey key) const {

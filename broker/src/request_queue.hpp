@@ -46,9 +46,11 @@ class RequestQueue {
   };
 
   RequestQueue(std::size_t window, std::size_t max_bytes)
-      : window_(window), max_bytes_(max_bytes) {}
+      : window_(window), max_bytes_(max_bytes) {
+    lanes_.try_emplace(0);
+  }
 
-  /// Lanes that may be in use at once.
+  /// Lanes that may be in use at once, 0 always being one of them.
   static constexpr std::size_t kMostLanes = 64;
 
   /// `full`: too many bytes are open; `crowded`: too many lanes.
@@ -122,7 +124,7 @@ class RequestQueue {
   const std::size_t window_;
   const std::size_t max_bytes_;
   std::unordered_map<RequestKey, Open> open_;
-  Lanes lanes_;                       // those in use
+  Lanes lanes_;                       // 0, and those in use
   std::size_t waiting_count_ = 0;     // of all lanes, without the cancelled
   std::size_t bytes_ = 0;             // of open_
   std::size_t dispatched_count_ = 0;  // of all lanes

@@ -26,8 +26,9 @@ void Outbox::send(PeerId to, wire::Packet packet) {
     sizes_.push_back(packet.bytes());
     unacknowledged_ += sizes_.back();
   }
-  if (memory_) memory_->keep(to, last_, packet);
-  packet.message = watched(std::move(packet.message));
+  // What outlives this process need not have left it.
+  if (!memory_ || !memory_->keep(to, last_, packet))
+    packet.message = watched(std::move(packet.message));
   transmit_(to, std::move(packet));
 }
 

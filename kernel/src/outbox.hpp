@@ -46,7 +46,8 @@ class Outbox {
   /// by no more than itself. Does not block.
   bool room() const noexcept { return window_ == 0 || unacknowledged_ < window_; }
 
-  /// Bytes of Messages that were sent here and have not left the process, buffers apart.
+  /// Bytes of Messages that were sent here, are kept nowhere and have not left the process, buffers
+  /// apart.
   std::size_t unsent() const noexcept { return *unsent_; }
 
  private:

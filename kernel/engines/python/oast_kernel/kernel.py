@@ -118,13 +118,13 @@ class Kernel:
     def next_query(self) -> Tuple[int, Optional[Request]]:
         return self._take(self._library.oast_kernel_next_query, self._next_query, -1)
 
-    def next_of_lanes(self) -> Tuple[int, Optional[Request], int]:
-        """The status; the request if it is OK; the tag of what is interrupted if it is that."""
-        interrupted = ctypes.c_uint64()
+    def next_of_lanes(self) -> Tuple[int, Optional[Request]]:
+        """The status, INTERRUPTED when one was, and the request if it is OK."""
+        interrupted = ctypes.c_uint64()  # its tag
         handle = self._next_of_lanes
         status = self._library.oast_kernel_next_of_lanes(self._handle, -1, handle,
                                                          ctypes.byref(interrupted))
-        return status, self._view(handle) if status == library.OK else None, interrupted.value
+        return status, self._view(handle) if status == library.OK else None
 
     def run_here(self, request: Request) -> None:
         """The calling thread runs the request, of a lane other than 0."""

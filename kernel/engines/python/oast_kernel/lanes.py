@@ -38,7 +38,7 @@ class LaneGate:
 
     def open(self) -> None:
         self.opened = True
-        self.interrupt(self._request.tag if self._request else 0)
+        self.interrupt()
 
     def close(self) -> None:
         """No interrupt of the request is raised after this returns; one may be in here. Not opened
@@ -50,13 +50,11 @@ class LaneGate:
     def note_raised(self) -> None:
         self.raised = max(self._interrupted(self._request) if self._request else 0, 1)
 
-    def interrupt(self, tag: int) -> None:
-        """The request of that tag was, if it is the one that runs. Any thread."""
+    def interrupt(self) -> None:
+        """Does to the request that runs what has been asked for, and was not done. Any thread."""
         with self._lock:
             request = self._request
-            if request is None or request.tag != tag or not self.opened:
-                return
-            if self._interrupted(request) <= self.raised:
+            if request is None or not self.opened or self._interrupted(request) <= self.raised:
                 return
             if self.divert is not None and self.divert():
                 return
@@ -110,13 +108,13 @@ class Lanes:
 
     def _serve(self) -> None:
         while True:
-            status, request, interrupted = self._kernel.next_of_lanes()
+            status, request = self._kernel.next_of_lanes()
             if request is not None:
                 self._lane(request.lane).put(request)
             elif status == library.INTERRUPTED:
                 for lane in self._lanes.values():
                     if lane.gate is not None:
-                        lane.gate.interrupt(interrupted)
+                        lane.gate.interrupt()
             elif status != library.TIMEOUT:
                 return
 
