@@ -45,8 +45,7 @@ class RequestQueue {
     std::unique_ptr<RequestDeadline> deadline = {};  ///< nullptr: it has none
   };
 
-  RequestQueue(std::size_t window, std::size_t max_bytes)
-      : window_(window), max_bytes_(max_bytes) {
+  RequestQueue(std::size_t window, std::size_t max_bytes) : window_(window), max_bytes_(max_bytes) {
     lanes_.try_emplace(0);
   }
 

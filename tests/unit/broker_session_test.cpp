@@ -155,7 +155,7 @@ TEST_CASE("P1: on the wire each request has one terminal reply, whatever becomes
   // What would come a second time has come before this is answered.
   send(host.data, kernel, ++id, eval("return 'much too late'"));
   count_replies(host.data, replies, asked + 1);
-  for (const auto& [request, count] : replies) CHECK_MESSAGE(count == 1, "request ", request);
+  for (const auto& reply : replies) CHECK_MESSAGE(reply.second == 1, "request ", reply.first);
   CHECK(!replies.contains(killing));
 }
 
