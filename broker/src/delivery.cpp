@@ -64,6 +64,11 @@ Delivery::Delivery(EventLoop& loop, const Options& options, KernelTable& kernels
       sender_(sender),
       store_(make_store(loop, options, logger)) {}
 
+Delivery::~Delivery() {
+  each_records([](const std::shared_ptr<KernelRecords>& records) { records->behind.clear(); });
+  kernels_.each([](Kernel& kernel) { kernel.records.reset(); });
+}
+
 void Delivery::open(Kernel& kernel) {
   KernelLogOptions options;
   options.memory_bytes = options_.log_memory_bytes;

@@ -30,6 +30,10 @@ class Delivery {
  public:
   Delivery(EventLoop& loop, const Options& options, KernelTable& kernels, PeerSender& sender,
            const Logger& logger);
+  /// The logs of all kernels go, before the store that they need.
+  ~Delivery();
+  Delivery(const Delivery&) = delete;
+  Delivery& operator=(const Delivery&) = delete;
 
   /// Before the first record of the kernel.
   void open(Kernel& kernel);
