@@ -83,6 +83,16 @@ Packet await(zmq::socket_t& socket, Clock::time_point deadline,
   }
 }
 
+/// libzmq dials again by itself, with nothing of ours: a broker that sees a first message which is
+/// no Join has seen a connection that was cut on the way, and another try may go well.
+Packet await_joined(zmq::socket_t& data, Clock::time_point deadline,
+                    const std::function<void()>& while_waiting) try {
+  return await(data, deadline, while_waiting);
+} catch (const Error& error) {
+  if (error.kind() != oast::FailureKind::permission_denied) throw;
+  throw Error(oast::FailureKind::disconnected, error.failure().message);
+}
+
 }  // namespace
 
 Connection dial(zmq::context_t& context, const std::string& control, const std::string& data,
@@ -119,7 +129,7 @@ Connection dial(zmq::context_t& context, const std::string& control, const std::
     join.ticket.assign(welcome->ticket()->begin(), welcome->ticket()->end());
   Packet second = pack(RequestId{}, join);
   send(result.data, PeerId{}, second);
-  const Packet joined = await(result.data, deadline, while_waiting);
+  const Packet joined = await_joined(result.data, deadline, while_waiting);
   if (joined.root().body_as_Joined() == nullptr)
     throw Error(oast::FailureKind::incompatible, "the broker answered Join with something unknown");
   return result;
