@@ -291,11 +291,11 @@ TEST_CASE("of two connections to a session the later has it, and the earlier is 
   const Broker earlier = in_session(daemon.directory().string(), "two");
   Worker worker = earlier.start("lua");
   const auto open = worker.remote_eval("while true do end");
+  eventually([&] { return earlier.find(worker.id()).request != RequestId{}; }, "it runs");
   const Broker later = in_session(daemon.directory().string(), "two");
   CHECK(later.resumed());
   CHECK(kind_of(open) == FailureKind::disconnected);
   CHECK(!earlier.connected());
-  eventually([&] { return later.find(worker.id()).request != RequestId{}; }, "it runs");
   CHECK(later.interrupt(worker.id()) == InterruptOutcome::interrupted);
   CHECK(later.attach(worker.id()).remote_eval_fetch<int>("4") == 4);
 }
