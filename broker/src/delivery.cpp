@@ -108,22 +108,16 @@ void Delivery::record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet,
     return;
   }
   KernelRecords& records = *kernel.records;
-  records.last_own = std::min(records.last_own, records.log.last());
   wire::set_number(packet, records.log.end());
   const auto body = packet.root().body_type();
   Record record{records.log.end(), key.host, key.id, body, std::move(packet)};
-  if (to == To::host && sessions_.contains(key.host)) {
-    const auto behind = records.behind.find(key.host);
-    if (behind != records.behind.end())
-      return append_behind(records, *behind->second, std::move(record));
-    hand_over(records, record);
-    keep = true;
-  } else if (to == To::host) {
+  if (to == To::host && !sessions_.contains(key.host)) {
     // Nobody is held back by the dead: what is sent counts as acknowledged.
     Record copy = share(record);
     sender_.data(key.host, PeerId{}, std::move(copy.packet));
+    to = To::log;
   }
-  append(records, std::move(record), To::log, keep);
+  append(records, std::move(record), to, keep);
 }
 
 void Delivery::append(KernelRecords& records, Record&& record, To to, bool keep) {
@@ -172,13 +166,6 @@ void Delivery::append_behind(KernelRecords& records, LogCursor& cursor, Record&&
   if (!records.lost.empty()) skip_lost(records);
   account(records);
   wake_readers(records);
-}
-
-void Delivery::hand_over(KernelRecords& records, const Record& record) {
-  // Not shared: it gets another number.
-  const zmq::message_t& message = record.packet.message;
-  sender_.data_answer(record.host, {zmq::message_t(message.data(), message.size()), {}});
-  finish_record(records, record.number);
 }
 
 void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
@@ -289,7 +276,7 @@ void Delivery::account(KernelRecords& records) {
   }
   const std::uint64_t next = records.log.released() + 1;
   const auto holder = std::ranges::find_if(records.unacknowledged, [&](const auto& sent) {
-    return !sent.second.empty() && sent.second.front().number == next;
+    return std::ranges::binary_search(sent.second, next, {}, &Unacknowledged::number);
   });
   if (holder == records.unacknowledged.end()) return;
   // With less room than one step its producers wait already, or are about to.
@@ -440,10 +427,24 @@ bool Delivery::advance(const std::shared_ptr<Reader>& reader) {
     return false;
   }
   if (reader->of_session())
-    reader->records->behind.erase(reader->key.host);  // it has all: what comes is sent at once
+    caught_up(*reader);
   else if (over(*reader))
     end(*reader);
   return false;
+}
+
+/// It has been sent all, and what comes is sent at once. What it does not acknowledge of the former
+/// is sent again if it goes once more.
+void Delivery::caught_up(const Reader& reader) {
+  KernelRecords& records = *reader.records;
+  auto& sent = records.unacknowledged[reader.key.host];
+  const std::size_t replies = sent.size();
+  for (const auto& [number, bytes] : reader.unacknowledged)
+    if (!std::binary_search(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(replies),
+                            Unacknowledged{number, {}}))
+      sent.push_back({number, {}});
+  std::sort(sent.begin(), sent.end());
+  records.behind.erase(reader.key.host);  // the caller holds it
 }
 
 void Delivery::fetch(const std::shared_ptr<Reader>& reader) {
@@ -493,13 +494,7 @@ bool Delivery::send_to(Reader& reader, KernelLog::Records& batch) {
 }
 
 void Delivery::send_missed(Reader& reader, Record&& record) {
-  KernelRecords& records = *reader.records;
-  if (record.number > records.last_own) {
-    hand_over(records, record);
-    std::erase_if(records.unacknowledged[record.host],
-                  [&](const Unacknowledged& one) { return one.number == record.number; });
-    return;
-  }
+  const KernelRecords& records = *reader.records;
   const Kernel* kernel = kernels_.find(records.id);
   if (record.body == wire::Body::InputRequest &&
       (kernel == nullptr || kernel->queue.find({record.host, record.request}) == nullptr))

@@ -84,8 +84,6 @@ class Delivery {
   void append(KernelRecords& records, Record&& record, To to, bool keep);
   void append_behind(KernelRecords& records, LogCursor& cursor, Record&& record);
   void send_live(KernelRecords& records, Record&& record);
-  /// Says to a host in a session what a dead kernel cannot say any more.
-  void hand_over(KernelRecords& records, const Record& record);
   template <class Visit>
   void each_records(const Visit& visit);
   static void finish_record(KernelRecords& records, std::uint64_t number);
@@ -104,6 +102,7 @@ class Delivery {
   bool advance(const std::shared_ptr<Reader>& reader);
   bool send_to(Reader& reader, KernelLog::Records& batch);
   void send_missed(Reader& reader, Record&& record);
+  void caught_up(const Reader& reader);
   void fetch(const std::shared_ptr<Reader>& reader);
   void tell_gap(Reader& reader, const KernelLog::Gap& gap);
   bool over(const Reader& reader) const;

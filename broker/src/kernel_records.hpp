@@ -3,7 +3,6 @@
 
 #include <cstdint>
 #include <deque>
-#include <limits>
 #include <memory>
 #include <optional>
 #include <set>
@@ -25,6 +24,7 @@ struct LogCursor;
 struct Unacknowledged {
   std::uint64_t number;
   RequestId reply;  ///< the request that it answers; none: it is no reply
+  bool operator<(const Unacknowledged& other) const { return number < other.number; }
 };
 
 /// Kept by the Delivery; outlives the kernel's entry in the KernelTable.
@@ -47,8 +47,6 @@ struct KernelRecords {
   std::unordered_map<PeerId, std::deque<Unacknowledged>> unacknowledged;
   /// Hosts in sessions that are away, or back and still to be sent what they missed.
   std::unordered_map<PeerId, std::shared_ptr<LogCursor>> behind;
-  /// The last record that the kernel itself said; those after it are the broker's.
-  std::uint64_t last_own = std::numeric_limits<std::uint64_t>::max();
   /// Bytes of the records that the kernel knows to be done.
   std::uint64_t acknowledged_bytes = 0;
   /// The number for which the host that holds the kernel back was asked to acknowledge.

@@ -225,6 +225,35 @@ TEST_CASE("a host that comes back gets what it has not seen, in order, and nothi
   CHECK(number == 21);
 }
 
+TEST_CASE("P2: a death comes after the last output, also if the host had gone before unnoticed") {
+  BrokerFixture f;
+  auto host = dial(f, hello_of(f, "s"));
+  const PeerId kernel = start_lua(host);
+  send(host.data, kernel, 2, eval("print(1) while true do end"));
+  send(host.data, kernel, 3, eval("return 1"));
+  REQUIRE(next(host.data).packet.root().body_as_Output() != nullptr);
+  wire::SignalT kill;
+  kill.kernel = kernel.value;
+  kill.signal = 9;
+  send(host.control, PeerId{}, 4, kill);
+  wait_for_death(f, kernel);
+  drop(host);  // which has read none of it, as far as the broker knows
+
+  // However often that happens.
+  for (int i = 0; i < 3; ++i) {
+    auto again = dial(f, hello_of(f, "s"));
+    REQUIRE(again.resumed);
+    resume(again, kernel, 0);
+    CHECK(next(again.data).packet.root().body_as_Output() != nullptr);
+    for (const std::uint64_t id : {2, 3}) {
+      const auto got = next(again.data);
+      CHECK(got.packet.root().id() == id);
+      CHECK(got.packet.root().body_as_Failure() != nullptr);
+    }
+    drop(again);
+  }
+}
+
 TEST_CASE("what the broker answered and the host did not get is sent again, as it was numbered") {
   BrokerFixture f;
   auto host = dial(f, hello_of(f, "s"));

@@ -38,8 +38,9 @@ thread_local bool starve = false;
 bool any_process_names(const std::string& text) {
   for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
     std::ifstream file(entry.path() / "cmdline");
-    const std::string line(std::istreambuf_iterator<char>(file), {});
-    if (line.find(text) != std::string::npos) return true;
+    // Unlike an iterator, getline does not throw when the process goes meanwhile.
+    for (std::string word; std::getline(file, word, '\0');)
+      if (word.find(text) != std::string::npos) return true;
   }
   return false;
 }
