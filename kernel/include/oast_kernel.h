@@ -122,10 +122,9 @@ OAST_KERNEL_API oast_status oast_kernel_next_query(oast_kernel* kernel, int time
 /* The next request of a lane other than 0, as soon as the one before it in its lane is answered; on
  * one other thread, at any time; see oast_kernel_options.separate_lanes. Each is answered on any
  * thread, while others are open; all are to be answered before oast_kernel_close. OAST_INTERRUPTED
- * when one was interrupted, whose tag is in *interrupted: it may just have been answered. */
+ * when one of those that are open was interrupted: oast_request_interrupted tells which. */
 OAST_KERNEL_API oast_status oast_kernel_next_of_lanes(oast_kernel* kernel, int timeout_ms,
-                                                      oast_request** request,
-                                                      uint64_t* interrupted);
+                                                      oast_request** request);
 /* From now on the calling thread runs this request of a lane other than 0, until it is answered: an
  * interrupt of it ends what the thread waits for in this library. Does not block. */
 OAST_KERNEL_API void oast_request_run_here(oast_request* request);

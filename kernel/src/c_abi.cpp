@@ -1,6 +1,5 @@
 #include "c_abi.hpp"
 
-#include <algorithm>
 #include <new>
 #include <utility>
 
@@ -69,13 +68,6 @@ void RequestPool::give_back(oast_request& request) {
   const std::lock_guard lock(mutex_);
   request.run.reset();
   unused_.push_back(&request);
-}
-
-std::uint64_t RequestPool::tag_of(const LaneRun& run) const {
-  const std::lock_guard lock(mutex_);
-  const auto found = std::ranges::find(
-      requests_, &run, [](const oast_request& request) { return request.run.get(); });
-  return found == requests_.end() ? 0 : found->view.tag;
 }
 
 }  // namespace oast::kernel

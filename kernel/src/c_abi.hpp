@@ -73,8 +73,6 @@ class RequestPool {
   explicit RequestPool(oast_kernel& kernel) : kernel_(kernel) {}
   oast_request& get();
   void give_back(oast_request& request);
-  /// The tag of what runs so.
-  std::uint64_t tag_of(const LaneRun& run) const;
 
  private:
   oast_kernel& kernel_;

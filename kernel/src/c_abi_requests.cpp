@@ -150,20 +150,13 @@ oast_status hand_out(oast_request& r, KernelProcess::Next next, oast_request** r
   return hand_out(r, std::move(*next.request), request);
 }
 
-oast_status hand_out(oast_kernel& kernel, KernelProcess::NextOfLanes next, oast_request** request,
-                     std::uint64_t* interrupted) {
-  switch (next.why) {
-    case Why::request: {
-      oast_request& r = kernel.of_lanes.get();
-      r.run = std::move(next.begun->run);
-      return hand_out(r, std::move(next.begun->request), request);
-    }
-    case Why::signalled:
-      *interrupted = kernel.of_lanes.tag_of(*next.interrupted);
-      return failed(OAST_INTERRUPTED, "a request of a lane was interrupted");
-    default:
-      return not_handed_out(next.why);
-  }
+oast_status hand_out(oast_kernel& kernel, KernelProcess::NextOfLanes next, oast_request** request) {
+  if (next.why == Why::signalled)
+    return failed(OAST_INTERRUPTED, "a request of a lane was interrupted");
+  if (next.why != Why::request) return not_handed_out(next.why);
+  oast_request& r = kernel.of_lanes.get();
+  r.run = std::move(next.begun->run);
+  return hand_out(r, std::move(next.begun->request), request);
 }
 
 /// The value as the host wants it.
@@ -203,11 +196,9 @@ oast_status oast_kernel_next_query(oast_kernel* kernel, int timeout_ms, oast_req
   });
 }
 
-oast_status oast_kernel_next_of_lanes(oast_kernel* kernel, int timeout_ms, oast_request** request,
-                                      uint64_t* interrupted) {
+oast_status oast_kernel_next_of_lanes(oast_kernel* kernel, int timeout_ms, oast_request** request) {
   return guarded([&] {
-    return hand_out(*kernel, kernel->process.next_of_lanes(timeout_from_c(timeout_ms)), request,
-                    interrupted);
+    return hand_out(*kernel, kernel->process.next_of_lanes(timeout_from_c(timeout_ms)), request);
   });
 }
 

@@ -81,11 +81,11 @@ std::optional<Lanes::Begun> Intake::next_of_lanes() {
   return begun;
 }
 
-std::shared_ptr<LaneRun> Intake::next_interrupted() {
+bool Intake::take_interrupted() {
   const std::lock_guard lock(mutex_);
-  auto run = lanes_.next_interrupted();
+  const bool interrupted = lanes_.take_interrupted();
   note_waiting();
-  return run;
+  return interrupted;
 }
 
 void Intake::end(LaneRun& run) {

@@ -55,8 +55,8 @@ class Intake {
   bool lanes_eventful() const noexcept { return lanes_eventful_; }
   /// The next request of a lane other than 0 that is free, which is taken until `end`.
   std::optional<Lanes::Begun> next_of_lanes();
-  /// A request that `next_of_lanes` gave and that was interrupted since; nullptr: none.
-  std::shared_ptr<LaneRun> next_interrupted();
+  /// A request that `next_of_lanes` gave was interrupted since this was asked for last.
+  bool take_interrupted();
   void end(LaneRun& run);
   std::size_t size() const;
   /// Readable as long as `waiting()`. Throws std::system_error.

@@ -83,6 +83,7 @@ std::optional<Request> KernelProcess::take() {
   auto request = shared_.intake.next();
   if (!request) return request;
   shared_.outputs.begin(request->key());
+  services_.begin_request();
   control_->attend();
   return request;
 }
@@ -126,8 +127,7 @@ KernelProcess::NextOfLanes KernelProcess::next_of_lanes(
   const auto deadline = deadline_of(timeout);
   for (;;) {
     // First, so that those which the end of the kernel interrupts are told.
-    if (auto run = shared_.intake.next_interrupted())
-      return {.why = Why::signalled, .interrupted = std::move(run)};
+    if (shared_.intake.take_interrupted()) return {Why::signalled};
     if (auto begun = shared_.intake.next_of_lanes())
       return {.why = Why::request, .begun = std::move(begun)};
     if (shared_.intake.closed()) return {Why::ended};

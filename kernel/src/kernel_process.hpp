@@ -65,12 +65,11 @@ class KernelProcess {
   /// The same for queries that are kept separate, on another thread, which no signal wakes.
   Next next_query(std::optional<std::chrono::milliseconds> timeout);
   struct NextOfLanes {
-    Why why = Why::request;  ///< signalled: `interrupted` says which
+    Why why = Why::request;  ///< signalled: one of them was interrupted
     std::optional<Lanes::Begun> begun = std::nullopt;
-    std::shared_ptr<LaneRun> interrupted = nullptr;
   };
-  /// Begins the next request of a free lane other than 0, or says which of those was interrupted.
-  /// On one other thread.
+  /// Begins the next request of a free lane other than 0, or says that one of those was
+  /// interrupted. On one other thread.
   NextOfLanes next_of_lanes(std::optional<std::chrono::milliseconds> timeout);
   /// See oast_kernel_fd.
   int fd();

@@ -33,15 +33,6 @@ std::optional<Lanes::Begun> Lanes::next() {
   return begun;
 }
 
-std::shared_ptr<LaneRun> Lanes::next_interrupted() {
-  while (!interrupted_.empty()) {
-    auto run = std::move(interrupted_.front());
-    interrupted_.pop_front();
-    if (!run->ended()) return run;
-  }
-  return nullptr;
-}
-
 void Lanes::end(LaneRun& run) {
   run.end();
   const auto found = lanes_.find(run.lane());
@@ -51,15 +42,15 @@ void Lanes::end(LaneRun& run) {
   note_ready();
 }
 
-void Lanes::interrupt(const std::shared_ptr<LaneRun>& run) {
-  run->interrupt();
-  if (std::ranges::find(interrupted_, run) == interrupted_.end()) interrupted_.push_back(run);
+void Lanes::interrupt(LaneRun& run) {
+  run.interrupt();
+  interrupted_ = true;
 }
 
 bool Lanes::interrupt(std::uint64_t sequence) {
   for (const auto& [number, lane] : lanes_)
     if (lane.running && !lane.running->ended() && lane.running->sequence() == sequence)
-      return interrupt(lane.running), true;
+      return interrupt(*lane.running), true;
   return false;
 }
 
@@ -70,13 +61,13 @@ std::optional<std::uint64_t> Lanes::interrupt_any(std::uint64_t last) {
         (!first || lane.running->sequence() < first->sequence()))
       first = lane.running;
   if (!first || first->sequence() > last) return std::nullopt;
-  interrupt(first);
+  interrupt(*first);
   return first->sequence();
 }
 
 void Lanes::interrupt_all() {
   for (const auto& [number, lane] : lanes_)
-    if (lane.running) interrupt(lane.running);
+    if (lane.running) interrupt(*lane.running);
 }
 
 std::optional<RequestKey> Lanes::take_out(std::uint64_t sequence) {

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <optional>
+#include <utility>
 
 #include "oast/ids.hpp"
 #include "request.hpp"
@@ -46,12 +47,12 @@ class Lanes {
   void push(Request&& request);
   /// Requests that wait.
   std::size_t size() const { return waiting_; }
-  /// `next` or `next_interrupted` has something.
-  bool eventful() const { return !interrupted_.empty() || ready_; }
+  /// `next` has something, or `take_interrupted`.
+  bool eventful() const { return interrupted_ || ready_; }
   /// Begins the request of a free lane that came first.
   std::optional<Begun> next();
-  /// What was interrupted since it was asked for last, and has not ended; nullptr: nothing.
-  std::shared_ptr<LaneRun> next_interrupted();
+  /// A request that runs was interrupted since this was asked for last. It may have ended.
+  bool take_interrupted() { return std::exchange(interrupted_, false); }
   /// It has ended, and the lane is free again.
   void end(LaneRun& run);
 
@@ -68,11 +69,11 @@ class Lanes {
     std::deque<Request> waiting;
     std::shared_ptr<LaneRun> running;
   };
-  void interrupt(const std::shared_ptr<LaneRun>& run);
+  void interrupt(LaneRun& run);
   void note_ready();
 
   std::map<std::uint32_t, Lane> lanes_;  // those in use
-  std::deque<std::shared_ptr<LaneRun>> interrupted_;
+  bool interrupted_ = false;
   std::size_t waiting_ = 0;
   bool ready_ = false;  // a lane is free and a request waits in it
 };

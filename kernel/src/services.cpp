@@ -122,19 +122,13 @@ std::optional<std::string> RuntimeServices::input(std::string_view prompt, bool 
 }
 
 std::string RuntimeServices::read_input(std::size_t most) {
-  const auto running = shared_.gate.running();
-  if (!running || most == 0) return {};
-  if (unread_of_ != running->key) unread_.clear();
-  unread_of_ = running->key;
-  if (unread_.empty()) {
+  return input_.read(most, [this]() -> std::string {
+    const auto running = shared_.gate.running();
+    if (!running) return {};
     wire::InputRequestT request;
     request.block_bytes = kInputBlock;
-    unread_ = ask(running->key, request).value_or("");
-  }
-  if (unread_.size() <= most) return std::exchange(unread_, {});
-  std::string bytes = unread_.substr(0, most);
-  unread_.erase(0, most);
-  return bytes;
+    return ask(running->key, request).value_or("");
+  });
 }
 
 std::optional<std::string> RuntimeServices::ask(RequestKey key,

@@ -10,6 +10,7 @@
 
 #include "control.hpp"
 #include "oast/kernel/engine.hpp"
+#include "oast/kernel/input_buffer.hpp"
 #include "shared.hpp"
 
 namespace oast::kernel {
@@ -33,6 +34,8 @@ class RuntimeServices final : public Services {
   void flush() override;
   std::optional<std::string> input(std::string_view prompt, bool password) override;
   std::string read_input(std::size_t most) override;
+  /// A request begins. On the engine's thread.
+  void begin_request() { input_.begin(); }
   bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
   ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
   void put(ChannelId channel, Value value) override;
@@ -78,9 +81,8 @@ class RuntimeServices final : public Services {
   const std::thread::id engine_ = std::this_thread::get_id();
   Control* control_ = nullptr;
   std::atomic<std::uint64_t> operations_ = 0;
-  bool told_to_end_ = false;  // touched by the engine's thread only, as the next two
-  std::string unread_;        // of the standard input of unread_of_
-  RequestKey unread_of_;
+  bool told_to_end_ = false;  // touched by the engine's thread only, as the next
+  InputBuffer input_;
 };
 
 }  // namespace oast::kernel

@@ -136,6 +136,7 @@ std::optional<LocalEngine::Job> LocalEngine::next() {
 }
 
 void LocalEngine::run(kernel::Engine& engine, Job& job) {
+  input_.begin();
   try {
     finish(job, job.run(engine));
   } catch (const kernel::Interrupted&) {

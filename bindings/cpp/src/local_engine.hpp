@@ -19,6 +19,7 @@
 #include "oast/in_process_worker.hpp"
 #include "oast/kernel/channel_table.hpp"
 #include "oast/kernel/engine.hpp"
+#include "oast/kernel/input_buffer.hpp"
 #include "oast/remote_channel.hpp"
 
 namespace oast::detail {
@@ -94,9 +95,7 @@ class LocalEngine : public kernel::Services,
   std::shared_ptr<LocalRequest> running_;  // what can be interrupted now
   bool stopping_ = false;
 
-  // Touched by the engine's thread only.
-  std::string unread_;  // of the standard input of unread_of_
-  std::weak_ptr<LocalRequest> unread_of_;
+  kernel::InputBuffer input_;  // touched by the engine's thread only
 
   std::mutex join_mutex_;
   std::thread thread_;

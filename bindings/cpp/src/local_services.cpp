@@ -26,14 +26,7 @@ std::optional<std::string> LocalEngine::input(std::string_view prompt, bool pass
 }
 
 std::string LocalEngine::read_input(std::size_t most) {
-  const auto request = current();
-  if (unread_of_.lock() != request) unread_.clear();
-  unread_of_ = request;
-  if (unread_.empty()) unread_ = ask({.block_bytes = most}).value_or("");
-  if (unread_.size() <= most) return std::exchange(unread_, {});
-  std::string bytes = unread_.substr(0, most);
-  unread_.erase(0, most);
-  return bytes;
+  return input_.read(most, [&] { return ask({.block_bytes = most}).value_or(""); });
 }
 
 std::optional<std::string> LocalEngine::ask(InputRequest asked) {

@@ -23,8 +23,8 @@ namespace {
 constexpr std::size_t kAlignment = 8;
 constexpr std::uint32_t kWrapped = 0xFFFF'FFFF;  // in place of a size: the next is at the beginning
 constexpr std::size_t kMostFrames = 1025;
-/// With less than this in the ring the writer does not look at what the broker has received: that
-/// cache line is on the broker's processor, and to fetch it costs more than to write the entry.
+/// With less than this in the ring the writer does not look at what the broker has received, whose
+/// cache line is on the broker's processor.
 constexpr std::size_t kLookFrom = std::size_t{64} << 10;
 
 /// What an entry begins with. Behind it: the sizes of its frames, eight bytes each, and the frames.

@@ -119,12 +119,8 @@ class Kernel:
         return self._take(self._library.oast_kernel_next_query, self._next_query, -1)
 
     def next_of_lanes(self) -> Tuple[int, Optional[Request]]:
-        """The status, INTERRUPTED when one was, and the request if it is OK."""
-        interrupted = ctypes.c_uint64()  # its tag
-        handle = self._next_of_lanes
-        status = self._library.oast_kernel_next_of_lanes(self._handle, -1, handle,
-                                                         ctypes.byref(interrupted))
-        return status, self._view(handle) if status == library.OK else None
+        """The status, INTERRUPTED when an open one was, and the request if it is OK."""
+        return self._take(self._library.oast_kernel_next_of_lanes, self._next_of_lanes, -1)
 
     def run_here(self, request: Request) -> None:
         """The calling thread runs the request, of a lane other than 0."""

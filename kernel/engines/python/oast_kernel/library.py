@@ -50,7 +50,7 @@ _FUNCTIONS = {
     "oast_kernel_host_token": (c_char_p, [c_void_p]),
     "oast_kernel_next": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
     "oast_kernel_next_query": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
-    "oast_kernel_next_of_lanes": (c_int, [c_void_p, c_int, POINTER(c_void_p), POINTER(c_uint64)]),
+    "oast_kernel_next_of_lanes": (c_int, [c_void_p, c_int, POINTER(c_void_p)]),
     "oast_kernel_fd": (c_int, [c_void_p]),
     "oast_request_get": (c_void_p, [c_void_p]),
     "oast_request_run_here": (None, [c_void_p]),

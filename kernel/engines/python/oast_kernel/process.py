@@ -21,7 +21,7 @@ from .interrupt import Gate
 from .kernel import Kernel
 from .lanes import Lanes
 from .queries import Queries, plain_editing
-from .streams import ByteInput, ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
+from .streams import ByteOutput, TextInput, TextOutput, make_getpass, make_input, tag_threads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
@@ -56,7 +56,7 @@ def main(arguments: List[str]) -> int:
 def serve(kernel: Kernel, ipython: bool) -> None:
     """Until the broker wants it to end; then ends the process."""
     sys.argv = [""]  # as in an interactive Python
-    stdin = TextInput(ByteInput(kernel.read_input))
+    stdin = TextInput(kernel.read_input)
     _take_streams(kernel, stdin)
     gate = Gate(kernel.interrupted)
     executor: Any

@@ -124,66 +124,24 @@ class TextOutput(io.TextIOBase):
         """Everything is written through as UTF-8 anyway."""
 
 
-class ByteInput(io.BufferedIOBase):
-    """The bytes of the running request's standard input, as its host gives them: when some are
-    wanted and none are left, the next block is asked for."""
+class RawInput(io.RawIOBase):
+    """The bytes of the running request's standard input, as its host gives them when asked."""
 
     name = "<stdin>"
     mode = "rb"
 
     def __init__(self, read: Callable[[int], bytes]) -> None:
         self._read = read
-        self._block = b""
-        self._at = 0  # so much of the block was taken
-        self.begun = False  # by this request
+        self.begun = False  # by the running request
+        self.closed_off = False  # gives nothing
 
-    def forget_rest(self) -> None:
-        """What one request leaves unread is not for the next."""
-        self._block, self._at, self.begun = b"", 0, False
-
-    def _fill(self) -> bool:
-        """Asks for a block if there is nothing left. False at the end of the input."""
-        if self._at == len(self._block):
-            self.begun = True
-            self._block, self._at = self._read(_INPUT_BLOCK), 0
-        return bool(self._block)
-
-    def _take(self, size: int) -> bytes:
-        taken = self._block[self._at:self._at + size]
-        self._at += len(taken)
-        return taken
-
-    def read1(self, size: Optional[int] = -1) -> bytes:
-        size = _INPUT_BLOCK if size is None or size < 0 else size
-        return self._take(size) if size and self._fill() else b""
-
-    def read(self, size: Optional[int] = -1) -> bytes:
-        parts = []
-        left = -1 if size is None else size
-        while left and self._fill():
-            parts.append(self._take(len(self._block) if left < 0 else left))
-            left -= len(parts[-1]) if left > 0 else 0
-        return b"".join(parts)
-
-    def readinto1(self, buffer: Any) -> int:
-        view = memoryview(buffer).cast("B")
-        data = self.read1(len(view))
-        view[:len(data)] = data
+    def readinto(self, buffer: Any) -> int:
+        if self.closed_off:
+            return 0
+        self.begun = True
+        data = self._read(len(buffer))
+        buffer[:len(data)] = data
         return len(data)
-
-    def readline(self, size: Optional[int] = -1) -> bytes:
-        parts = []
-        left = -1 if size is None else size
-        while left and self._fill():
-            end = self._block.find(b"\n", self._at) + 1 or len(self._block)
-            parts.append(self._take(end - self._at if left < 0 else min(end - self._at, left)))
-            left -= len(parts[-1]) if left > 0 else 0
-            if parts[-1].endswith(b"\n"):
-                break
-        return b"".join(parts)
-
-    def peek(self, _size: int = 0) -> bytes:
-        return self._block[self._at:] if self._fill() else b""
 
     def readable(self) -> bool:
         return True
@@ -198,98 +156,66 @@ class ByteInput(io.BufferedIOBase):
         """The stream is the kernel's; it stays open."""
 
 
-class TextInput(io.TextIOBase):
-    """sys.stdin: the text of the bytes, with the ends of lines that Python has them have."""
+class ByteInput(io.BufferedReader):
+    """sys.stdin.buffer."""
 
-    encoding = "utf-8"
-    errors = "strict"
-    newlines = None
+    def close(self) -> None:
+        """The stream is the kernel's; it stays open, also when code drops what it wrapped it in."""
+
+
+class TextInput(io.TextIOBase):
+    """sys.stdin. What was read ahead goes with its request, so what decodes is made for each."""
+
     name = "<stdin>"
     mode = "r"
 
-    def __init__(self, buffer: ByteInput) -> None:
-        self.buffer = buffer
-        self.forget_rest()
+    def __init__(self, read: Callable[[int], bytes]) -> None:
+        self._raw = RawInput(read)
+        self.buffer = ByteInput(self._raw, _INPUT_BLOCK)
+        self._text = io.TextIOWrapper(self.buffer, "utf-8", "strict")
 
     def forget_rest(self) -> None:
         """What one request leaves unread is not for the next."""
-        self.buffer.forget_rest()
-        self._decoder = self._new_decoder()
-        self._text = ""
-        self._at = 0  # so much of the text was taken
-
-    def _new_decoder(self) -> io.IncrementalNewlineDecoder:
-        import codecs
-        return io.IncrementalNewlineDecoder(
-            codecs.getincrementaldecoder(self.encoding)(self.errors), translate=True)
+        if not self._raw.begun:
+            return
+        self._raw.closed_off = True
+        self.buffer.read()
+        self._raw.begun = self._raw.closed_off = False
+        self._text.detach()
+        self._text = io.TextIOWrapper(self.buffer, "utf-8", "strict")
 
     @property
     def begun(self) -> bool:
         """The running request has read from here."""
-        return self.buffer.begun
+        return self._raw.begun
 
-    def reconfigure(self, *, encoding: Optional[str] = None, errors: Optional[str] = None,
-                    **_options: Any) -> None:
-        """As io.TextIOWrapper's, for what has not been read yet."""
-        if encoding is not None:
-            self.encoding, self.errors = encoding, errors or "strict"
-        elif errors is not None:
-            self.errors = errors
-        self._decoder = self._new_decoder()
+    @property
+    def encoding(self) -> str:  # type: ignore[override]
+        return self._text.encoding
 
-    def _fill(self) -> bool:
-        """Adds text. False at the end of the input."""
-        while True:
-            data = self.buffer.read1(_INPUT_BLOCK)
-            text = self._decoder.decode(data, final=not data)
-            if text or not data:
-                self._text, self._at = self._text[self._at:] + text, 0
-                return bool(text)
+    @property
+    def errors(self) -> Optional[str]:  # type: ignore[override]
+        return self._text.errors
 
-    def _take(self, end: int) -> str:
-        text, self._at = self._text[self._at:end], end
-        return text
+    @property
+    def newlines(self) -> Any:  # type: ignore[override]
+        return self._text.newlines
 
-    def readline(self, size: Optional[int] = -1) -> str:  # type: ignore[override]
-        most = -1 if size is None or size < 0 else size
-        searched = self._at
-        while True:
-            end = self._text.find("\n", searched) + 1
-            if end or 0 <= most <= len(self._text) - self._at:
-                end = end or len(self._text)
-                break
-            unread = len(self._text) - self._at
-            if not self._fill():
-                end = len(self._text)
-                break
-            searched = self._at + unread
-        return self._take(end if most < 0 else min(end, self._at + most))
+    def reconfigure(self, **options: Any) -> None:
+        """As io.TextIOWrapper's, until the request ends."""
+        self._text.reconfigure(**options)
 
     def read(self, size: Optional[int] = -1) -> str:
-        if size is None or size < 0:
-            rest = self.buffer.read()
-            text = self._text[self._at:] + self._decoder.decode(rest, final=True)
-            self._text, self._at = "", 0
-            return text
-        while len(self._text) - self._at < size and self._fill():
-            pass
-        return self._take(min(self._at + size, len(self._text)))
+        return self._text.read(size)
 
-    def readlines(self, hint: Optional[int] = -1) -> List[str]:  # type: ignore[override]
-        lines: List[str] = []
-        size = 0
-        for line in self:
-            lines.append(line)
-            size += len(line)
-            if hint is not None and 0 < hint <= size:
-                break
-        return lines
+    def readline(self, size: int = -1) -> str:  # type: ignore[override]
+        return self._text.readline(size)
 
     def readable(self) -> bool:
         return True
 
     def fileno(self) -> int:
-        return 0
+        return self._raw.fileno()
 
     def isatty(self) -> bool:
         return False
