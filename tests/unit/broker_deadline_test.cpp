@@ -253,3 +253,48 @@ TEST_CASE("P10: an interrupt right behind a take ends it, and loses nothing") {
   send(f.host.data, f.kernel, 10, take);
   CHECK(f.await_integer(10) == 9);
 }
+
+TEST_CASE("P10: an interrupt of whatever runs says which request was the last that had been sent") {
+  BrokerFixture f({RawKernel::spec()});
+  auto host = f.host();
+  RawKernel kernel(f, host);
+  wire::InterruptT whatever;
+  whatever.kernel = kernel.connection->self.value;
+  for (std::uint64_t i = 1; i <= 3; ++i) {
+    send(host.data, kernel.connection->self, 10 + i, wire::EvalT{});
+    CHECK(next(kernel.connection->data).packet.root().id() == 10 + i);
+    send(host.control, PeerId{}, 20 + i, whatever);
+    const auto asked = next_answer(kernel.connection->control);
+    const auto* order = asked.packet.root().body_as_Break();
+    REQUIRE(order != nullptr);
+    CHECK(order->sequence() == 0);
+    CHECK(order->last() == i);
+  }
+}
+
+TEST_CASE("a host answers as many requests for input as there were, and no more reach the kernel") {
+  BrokerFixture f({RawKernel::spec()});
+  auto host = f.host();
+  RawKernel kernel(f, host);
+  const PeerId to = kernel.connection->self;
+  const auto reply = [&](const std::string& text) {
+    wire::InputReplyT line;
+    line.text = text;
+    send(host.data, to, 5, line);
+  };
+  const auto got = [&] { return next(kernel.connection->data); };
+  send(host.data, to, 5, wire::EvalT{});
+  CHECK(got().packet.root().body_as_Eval() != nullptr);
+  reply("nobody asked");
+  for (const std::string line : {"one", "two"}) {
+    kernel.say(host.self, 5, wire::InputRequestT{});
+    REQUIRE(next(host.data).packet.root().body_as_InputRequest() != nullptr);
+    reply(line);
+    reply("once more");
+    const auto answer = got();
+    REQUIRE(answer.packet.root().body_as_InputReply() != nullptr);
+    CHECK(answer.packet.root().body_as_InputReply()->text()->str() == line);
+  }
+  send(host.data, to, 6, wire::EvalT{});
+  CHECK(got().packet.root().id() == 6);
+}

@@ -10,6 +10,15 @@
 
 namespace oast::test {
 
+TEST_CASE("a connection that was cut before it joined is no refusal: another try may go well") {
+  ScriptedBroker broker;
+  const Failure refusal{
+      FailureKind::permission_denied, "the first message must be Join", {}, {}, {}};
+  CHECK(kind_of([&] { broker.welcome(wire::pack(RequestId{}, refusal)); }) ==
+        FailureKind::disconnected);
+  broker.end();
+}
+
 TEST_CASE("P1: an answer that the host cannot read ends its request") {
   ScriptedBroker broker;
   const Broker host = broker.welcome();

@@ -81,7 +81,8 @@ class ScriptedBroker {
     REQUIRE(wire::send(end.socket, from, packet, route));
   }
 
-  Broker welcome() {
+  /// As Broker::connect, with what the broker answers to Join.
+  Broker welcome(wire::Packet joined = wire::pack(RequestId{}, wire::JoinedT{})) {
     auto host =
         std::async(std::launch::async, [this] { return Broker::connect(directory_.string(), {}); });
     next(control_, wire::Body::Hello);
@@ -93,7 +94,7 @@ class ScriptedBroker {
     welcome.heartbeat_misses = 5;
     send(control_, {}, wire::pack(RequestId{}, welcome));
     next(data_, wire::Body::Join);
-    send(data_, {}, wire::pack(RequestId{}, wire::JoinedT{}));
+    send(data_, {}, std::move(joined));
     return host.get();
   }
   /// So that a host that leaves does not wait for the answer to its Goodbye.
