@@ -134,6 +134,18 @@ static void ask(oast_request* r, char* rest) {
     reply_text(r, line.data, line.size);
 }
 
+/* Reads 2 bytes of standard input, then 1, which it replies. */
+static void read_three(oast_request* r, char* rest) {
+  oast_text bytes;
+  oast_status status = oast_kernel_read_input(kernel, 2, &bytes);
+  (void)rest;
+  if (status == OAST_OK) status = oast_kernel_read_input(kernel, 1, &bytes);
+  if (status != OAST_OK)
+    fail_so(r, status);
+  else
+    reply_text(r, bytes.data, bytes.size);
+}
+
 /* Runs until it is interrupted, as a language would: signals end its system calls. Prints `rest`
    when it has begun. */
 static void spin(oast_request* r, char* rest) {
@@ -237,13 +249,13 @@ static void who(oast_request* r, char* rest) {
 static const struct {
   const char* word;
   void (*run)(oast_request*, char*);
-} commands[] = {{"upper", upper},       {"print", print},   {"keep", keep},
-                {"late", late},         {"show", show},     {"ask", ask},
-                {"spin", spin},         {"counts", counts}, {"lend", lend},
-                {"returned", returned}, {"broken", broken}, {"channel", channel},
-                {"take", take},         {"thread", thread}, {"exit", exit_in_thread},
-                {"who", who},           {"flood", flood},   {"background", flood_in_thread},
-                {"ended", flood_ended}};
+} commands[] = {{"upper", upper},       {"print", print},    {"keep", keep},
+                {"late", late},         {"show", show},      {"ask", ask},
+                {"spin", spin},         {"counts", counts},  {"lend", lend},
+                {"returned", returned}, {"broken", broken},  {"channel", channel},
+                {"take", take},         {"thread", thread},  {"exit", exit_in_thread},
+                {"who", who},           {"flood", flood},    {"background", flood_in_thread},
+                {"ended", flood_ended}, {"read", read_three}};
 
 static void eval(oast_request* r, const oast_request_view* v) {
   char code[256] = {0};

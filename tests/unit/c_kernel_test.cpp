@@ -127,6 +127,30 @@ TEST_CASE("a kernel in C asks its host for a line") {
   }
 }
 
+TEST_CASE(
+    "a kernel in C reads standard input as it likes, and no request reads what another left") {
+  Router hub(OAST_C_KERNEL);
+  for (const std::string block : {"abcde", "fg"}) {
+    const auto id = hub.eval("read");
+    const auto asked = hub.next(id);
+    const auto* request = asked.packet.root().body_as_InputRequest();
+    REQUIRE(request != nullptr);
+    CHECK(request->block_bytes() > 0);
+    wire::InputReplyT reply;
+    reply.bytes.assign(block.begin(), block.end());
+    hub.send_as(id, reply);
+    if (block.size() == 2) {  // then it asks for more
+      REQUIRE(hub.next(id).packet.root().body_as_InputRequest() != nullptr);
+      reply = {};
+      reply.eof = true;
+      hub.send_as(id, reply);
+      CHECK(hub.await(id).failure().kind == FailureKind::not_found);
+    } else {
+      CHECK(hub.await(id).value() == Value(block.substr(2, 1)));
+    }
+  }
+}
+
 TEST_CASE("P10: an interrupt is the engine's own signal, once a callback, and hits nothing later") {
   Router hub(OAST_C_KERNEL);
   for (std::int64_t i = 1; i <= 3; ++i) {
