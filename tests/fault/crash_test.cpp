@@ -1,12 +1,11 @@
 // Hosts and brokers that are killed, and what is left of what they started: nothing.
-#include <fcntl.h>
-#include <spawn.h>
 #include <stdlib.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
 #include <algorithm>
 #include <array>
+#include <atomic>
 #include <cerrno>
 #include <csignal>
 #include <cstdio>
@@ -26,58 +25,15 @@ using namespace std::chrono_literals;
 
 namespace {
 
-/// A process that still can do something: zombies cannot.
-bool lives(pid_t pid) {
-  std::ifstream stat("/proc/" + std::to_string(pid) + "/stat");
-  std::string text;
-  if (!std::getline(stat, text)) return false;
-  const auto name_end = text.rfind(')');
-  return name_end != std::string::npos && text.compare(name_end + 2, 1, "Z") != 0;
-}
-
 /// A real oast-fault-host process; killed when destroyed.
 class Host {
  public:
   /// `code`, of Lua, runs in each of its kernels first.
-  explicit Host(int kernels, const std::string& broker = {}, std::string code = {}) {
-    std::array<int, 2> in{};
-    std::array<int, 2> out{};
-    REQUIRE(::pipe2(in.data(), O_CLOEXEC) == 0);
-    REQUIRE(::pipe2(out.data(), O_CLOEXEC) == 0);
-    stdin_ = in[1];
-    posix_spawn_file_actions_t actions;
-    ::posix_spawn_file_actions_init(&actions);
-    ::posix_spawn_file_actions_adddup2(&actions, in[0], 0);
-    ::posix_spawn_file_actions_adddup2(&actions, out[1], 1);
-    const auto program =
-        std::filesystem::read_symlink("/proc/self/exe").parent_path() / "oast-fault-host";
-    std::string count = std::to_string(kernels);
-    std::string place = broker;
-    std::array<char*, 5> argv{const_cast<char*>("oast-fault-host"), count.data(),  // NOLINT
-                              place.data(), code.data(), nullptr};
-    REQUIRE(::posix_spawn(&pid_, program.c_str(), &actions, nullptr, argv.data(), environ) == 0);
-    ::posix_spawn_file_actions_destroy(&actions);
-    ::close(in[0]);
-    ::close(out[1]);
-    read_pids(out[0]);
-  }
-  ~Host() { end(SIGKILL); }
-  Host(const Host&) = delete;
-  Host& operator=(const Host&) = delete;
-
-  void end(int signal) {
-    if (pid_ <= 0) return;
-    ::kill(pid_, signal);
-    ::waitpid(std::exchange(pid_, -1), nullptr, 0);
-    ::close(stdin_);
-  }
-  pid_t pid() const { return pid_; }
-  /// Of its kernels and of the children of those.
-  const std::vector<pid_t>& pids() const { return pids_; }
-
- private:
-  void read_pids(int fd) {
-    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(::fdopen(fd, "r"), &std::fclose);
+  explicit Host(int kernels, const std::string& broker = {}, const std::string& code = {})
+      : process_("oast-fault-host", {std::to_string(kernels), broker, code},
+                 {.in = true, .out = true}) {
+    const std::unique_ptr<std::FILE, int (*)(std::FILE*)> out(
+        ::fdopen(process_.out().release(), "r"), &std::fclose);
     int kernel = 0;
     int child = 0;
     while (std::fscanf(out.get(), "%d %d\n", &kernel, &child) == 2) {  // NOLINT(cert-err34-c)
@@ -86,8 +42,16 @@ class Host {
     }
   }
 
-  pid_t pid_ = -1;
-  int stdin_ = -1;
+  void end(int signal) {
+    process_.signal(signal);
+    process_.wait();
+  }
+  pid_t pid() const { return process_.pid(); }
+  /// Of its kernels and of the children of those.
+  const std::vector<pid_t>& pids() const { return pids_; }
+
+ private:
+  Process process_;
   std::vector<pid_t> pids_;
 };
 
@@ -117,24 +81,22 @@ bool none_lives(const std::vector<pid_t>& pids) {
 class RuntimeRoot {
  public:
   RuntimeRoot() {
-    REQUIRE(::mkdtemp(path_.data()) != nullptr);
     if (const char* before = ::getenv("XDG_RUNTIME_DIR")) before_ = before;
-    ::setenv("XDG_RUNTIME_DIR", path_.c_str(), 1);
+    ::setenv("XDG_RUNTIME_DIR", scratch_.path().c_str(), 1);
   }
   ~RuntimeRoot() {
     if (before_)
       ::setenv("XDG_RUNTIME_DIR", before_->c_str(), 1);
     else
       ::unsetenv("XDG_RUNTIME_DIR");
-    std::filesystem::remove_all(path_);
   }
   RuntimeRoot(const RuntimeRoot&) = delete;
   RuntimeRoot& operator=(const RuntimeRoot&) = delete;
 
-  const std::string& path() const { return path_; }
+  std::string file(const std::string& name) const { return scratch_.file(name); }
 
  private:
-  std::string path_ = "/tmp/oast-crash-XXXXXX";
+  const ScratchDirectory scratch_;
   std::optional<std::string> before_;
 };
 
@@ -310,7 +272,7 @@ TEST_CASE("P1: under kills at random moments every request ends exactly once, as
   for (std::size_t round = 0; round < kRounds; ++round) {
     auto worker = broker.start("lua");
     // What ran, as the file system knows it.
-    const std::string ran = scratch.path() + "/ran";
+    const std::string ran = scratch.file("ran");
     std::filesystem::remove(ran);
     worker.remote_eval_wait("ran = io.open('" + ran + "', 'w') ran:setvbuf('no')");
     std::array<std::atomic<int>, kRequests> ended{};

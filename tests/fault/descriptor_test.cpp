@@ -98,13 +98,15 @@ TEST_CASE("P4: a host that has opened all descriptors itself lives on when peers
 TEST_CASE("P4: a start beyond the descriptors is overloaded, and the kernels that run go on") {
   LimitHost host({"64", "64"});
   int kernels = 1;
-  std::string answer;
-  while ((answer = host.ask("start")) == "started") REQUIRE(++kernels < 30);
-  CHECK_MESSAGE(answer.starts_with("overloaded"), answer);
-  CHECK_MESSAGE(answer.find("ulimit -n") != std::string::npos, answer);
-  CHECK(kernels > 2);
-  CHECK(host.ask("eval") == std::to_string(kernels) + " answered");
-  CHECK(host.ask("start").starts_with("overloaded"));
+  // Again afterwards: one more may fit, once descriptors that a start needs for a while are free.
+  for (int round = 0; round < 2; ++round) {
+    std::string answer;
+    while ((answer = host.ask("start")) == "started") REQUIRE(++kernels < 30);
+    CHECK_MESSAGE(answer.starts_with("overloaded"), answer);
+    CHECK_MESSAGE(answer.find("ulimit -n") != std::string::npos, answer);
+    CHECK(kernels > 2);
+    CHECK(host.ask("eval") == std::to_string(kernels) + " answered");
+  }
   CHECK(host.end() == 0);
 }
 

@@ -57,21 +57,13 @@ bool mentions(const fs::path& process, const std::string& directory) {
 
 }  // namespace
 
-Nest::Nest() {
-  std::string name = "/tmp/oast-cli-XXXXXX";
-  REQUIRE(mkdtemp(name.data()) != nullptr);
-  path_ = name;
-}
-
 Nest::~Nest() {
   for (const pid_t pid : processes()) kill(pid, SIGKILL);
-  std::error_code error;
-  fs::remove_all(path_, error);
 }
 
 fs::path Nest::write(const std::string& name, const std::string& text) const {
-  std::ofstream(path_ / name, std::ios::binary) << text;
-  return path_ / name;
+  std::ofstream(path() / name, std::ios::binary) << text;
+  return path() / name;
 }
 
 std::vector<pid_t> Nest::processes(const std::vector<pid_t>& except) const {
@@ -80,7 +72,7 @@ std::vector<pid_t> Nest::processes(const std::vector<pid_t>& except) const {
     const pid_t pid = std::atoi(entry.path().filename().c_str());
     if (pid <= 0 || pid == getpid()) continue;
     if (std::find(except.begin(), except.end(), pid) != except.end()) continue;
-    if (mentions(entry.path(), path_.string())) found.push_back(pid);
+    if (mentions(entry.path(), path().string())) found.push_back(pid);
   }
   return found;
 }
@@ -255,15 +247,6 @@ RunningBroker::RunningBroker(const Nest& nest) : process_(nest, {"broker"}) {
 RunningBroker::~RunningBroker() {
   process_.signal(SIGTERM);
   CHECK(process_.end().code == 0);
-}
-
-void eventually(const std::function<bool()>& fact, const char* what) {
-  const auto deadline = std::chrono::steady_clock::now() + kGenerous;
-  while (!fact()) {
-    INFO("waited for: " << what);
-    REQUIRE(std::chrono::steady_clock::now() < deadline);
-    std::this_thread::sleep_for(std::chrono::milliseconds(5));
-  }
 }
 
 }  // namespace oast::test

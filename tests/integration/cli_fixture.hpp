@@ -16,24 +16,24 @@
 #include <thread>
 #include <vector>
 
+#include "scratch_directory.hpp"
+#include "waiting.hpp"
+
 namespace oast::test {
 
 using Json = nlohmann::json;
 using Words = std::vector<std::string>;
 
-/// A deadline that only a failing test meets.
-inline constexpr std::chrono::seconds kGenerous{30};
-
 /// A directory of its own: where brokers live, what kernels work in, and so what their processes
 /// are known by. Removed, with everything that still works in it, when destroyed.
 class Nest {
  public:
-  Nest();
+  Nest() = default;
   ~Nest();
   Nest(const Nest&) = delete;
   Nest& operator=(const Nest&) = delete;
 
-  const std::filesystem::path& path() const { return path_; }
+  const std::filesystem::path& path() const { return scratch_.path(); }
   /// A file in it.
   std::filesystem::path write(const std::string& name, const std::string& text) const;
   /// The processes, other than those of `except`, that work in it or name it in their arguments.
@@ -42,7 +42,7 @@ class Nest {
   std::vector<pid_t> kernels() const;
 
  private:
-  std::filesystem::path path_;
+  const ScratchDirectory scratch_;
 };
 
 enum class On : unsigned char { pipes, terminal };
@@ -121,8 +121,5 @@ class RunningBroker {
  private:
   Oast process_;
 };
-
-/// Blocks until `fact()` is true; fails the test at the deadline.
-void eventually(const std::function<bool()>& fact, const char* what);
 
 }  // namespace oast::test

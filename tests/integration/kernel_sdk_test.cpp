@@ -168,8 +168,8 @@ TEST_CASE("a kernel that is a host hears of kernels like any other host") {
 }
 
 TEST_CASE("a start chooses program and flags of a spec from a file, which is read when needed") {
-  char pattern[] = "/tmp/oast-specs-XXXXXX";
-  const std::filesystem::path specs = ::mkdtemp(pattern);
+  const ScratchDirectory scratch;
+  const std::filesystem::path& specs = scratch.path();
   ::setenv("OAST_SPECS", specs.c_str(), 1);
   const Broker broker = Broker::embedded();
   const auto write = [&](const std::string& text) {
@@ -189,5 +189,4 @@ TEST_CASE("a start chooses program and flags of a spec from a file, which is rea
   CHECK_THROWS_WITH_AS(broker.start("toy", options), doctest::Contains("is not JSON"), Error);
   CHECK(broker.start("lua").remote_eval_fetch<int>("1 + 1") == 2);
   ::unsetenv("OAST_SPECS");
-  std::filesystem::remove_all(specs);
 }

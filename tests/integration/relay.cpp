@@ -28,9 +28,7 @@ Fd stream_socket() { return Fd(::socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0))
 }  // namespace
 
 Relay::Relay(const std::filesystem::path& broker) : broker_(broker) {
-  std::string pattern = (std::filesystem::temp_directory_path() / "oast-relay-XXXXXX").string();
-  directory_ = ::mkdtemp(pattern.data());
-  std::filesystem::copy_file(broker / "token", directory_ / "token");
+  std::filesystem::copy_file(broker / "token", scratch_.path() / "token");
   for (const char* name : {"control.sock", "data.sock", "events.sock"}) listen(name);
 }
 
@@ -43,12 +41,11 @@ Relay::~Relay() {
     threads.swap(threads_);
   }
   for (auto& thread : threads) thread.join();
-  std::filesystem::remove_all(directory_);
 }
 
 void Relay::listen(const std::string& name) {
   Fd listener = stream_socket();
-  const sockaddr_un address = address_of(directory_ / name);
+  const sockaddr_un address = address_of(scratch_.path() / name);
   REQUIRE(::bind(listener.get(), reinterpret_cast<const sockaddr*>(&address),  // NOLINT
                  sizeof address) == 0);
   REQUIRE(::listen(listener.get(), 64) == 0);

@@ -11,6 +11,7 @@
 #include <vector>
 
 #include "oast/fd.hpp"
+#include "scratch_directory.hpp"
 
 namespace oast::test {
 
@@ -23,7 +24,7 @@ class Relay {
   Relay(const Relay&) = delete;
   Relay& operator=(const Relay&) = delete;
 
-  std::string directory() const { return directory_.string(); }
+  std::string directory() const { return scratch_.path().string(); }
   /// Closes all connections on both sides, with what is under way, and those that come until
   /// `restore`.
   void cut();
@@ -37,7 +38,7 @@ class Relay {
   void pump(const std::shared_ptr<Link>& link, bool to_broker);
 
   const std::filesystem::path broker_;
-  std::filesystem::path directory_;
+  const ScratchDirectory scratch_;
   std::atomic<bool> down_{false};
   std::atomic<bool> ending_{false};
   std::vector<Fd> listeners_;

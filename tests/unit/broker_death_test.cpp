@@ -43,7 +43,7 @@ TEST_CASE(
   hello.version_min = hello.version_max = wire::kVersion;
   auto kernel = std::make_optional(
       wire::dial(f.context, f.broker.control_endpoint(), f.broker.data_endpoint(), hello,
-                 std::chrono::duration_cast<std::chrono::milliseconds>(kPatience)));
+                 std::chrono::duration_cast<std::chrono::milliseconds>(kGenerous)));
   const auto started = next_answer(host.control);
   REQUIRE(started.packet.root().body_as_Kernel() != nullptr);
   const PeerId id{started.packet.root().body_as_Kernel()->info()->id()};

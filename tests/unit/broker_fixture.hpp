@@ -2,7 +2,6 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <filesystem>
@@ -15,10 +14,10 @@
 #include "oast/broker/broker.hpp"
 #include "oast/dial.hpp"
 #include "oast/frames.hpp"
+#include "scratch_directory.hpp"
+#include "waiting.hpp"
 
 namespace oast::test {
-
-inline constexpr std::chrono::seconds kPatience{20};
 
 /// Stands still until it is moved.
 class ManualClock final : public broker::Clock {
@@ -43,21 +42,6 @@ class ManualClock final : public broker::Clock {
   std::function<void()> wake_;
 };
 
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "oast-test-XXXXXX").string();
-    path_ = ::mkdtemp(pattern.data());
-  }
-  ~ScratchDirectory() { std::filesystem::remove_all(path_); }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  const std::filesystem::path& path() const { return path_; }
-
- private:
-  std::filesystem::path path_;
-};
-
 inline broker::KernelSpec spec(const std::string& name, std::vector<std::string> argv) {
   broker::KernelSpec result;
   result.name = name;
@@ -68,7 +52,7 @@ inline broker::KernelSpec spec(const std::string& name, std::vector<std::string>
 
 /// Next message of a DEALER; fails the test when none comes.
 inline wire::Addressed next(zmq::socket_t& socket) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kGenerous;
   std::size_t malformed = 0;
   while (std::chrono::steady_clock::now() < deadline) {
     if (auto got = wire::receive(socket, {}, malformed)) return std::move(*got);
@@ -81,7 +65,7 @@ inline wire::Addressed next(zmq::socket_t& socket) {
 
 /// Next message that is no Ping; Pings are answered.
 inline wire::Addressed next_answer(zmq::socket_t& control) {
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kGenerous;
   for (;;) {
     REQUIRE(std::chrono::steady_clock::now() < deadline);  // Pings go on coming
     auto got = next(control);
@@ -130,7 +114,7 @@ struct BrokerFixture {
     hello.token = broker.token();
     hello.name = name;
     return wire::dial(context, broker.control_endpoint(), broker.data_endpoint(), hello,
-                      std::chrono::duration_cast<std::chrono::milliseconds>(kPatience));
+                      std::chrono::duration_cast<std::chrono::milliseconds>(kGenerous));
   }
 
   ScratchDirectory scratch;

@@ -59,7 +59,7 @@ struct Fixture {
     return found;
   }
   Info await_death(std::uint64_t id) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     for (;;) {
       auto found = by_id(id);
       if (found->state == wire::KernelState::dead) return found;
@@ -71,7 +71,7 @@ struct Fixture {
   std::uint64_t await_successor(std::uint64_t dead) {
     const auto old = await_death(dead);
     REQUIRE(old->successor > dead);
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     while (by_id(old->successor)->state == wire::KernelState::starting) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       std::this_thread::yield();

@@ -26,7 +26,7 @@ wire::HelloT hello_of(const BrokerFixture& f, const std::string& session,
 
 wire::Connection dial(BrokerFixture& f, wire::HelloT hello) {
   return wire::dial(f.context, f.broker.control_endpoint(), f.broker.data_endpoint(),
-                    std::move(hello), kPatience);
+                    std::move(hello), kGenerous);
 }
 
 FailureKind refusal(BrokerFixture& f, const wire::HelloT& hello) {
@@ -110,7 +110,7 @@ void wait_for_death(BrokerFixture& f, PeerId kernel, const std::function<void()>
   hello.token = f.broker.token();
   hello.pid = ::getpid();  // so that it is not lost when time flies
   auto watcher = dial(f, std::move(hello));
-  const auto deadline = std::chrono::steady_clock::now() + kPatience;
+  const auto deadline = std::chrono::steady_clock::now() + kGenerous;
   while (!is_dead(watcher, kernel)) {
     REQUIRE(std::chrono::steady_clock::now() < deadline);
     if (meanwhile) meanwhile();

@@ -52,7 +52,7 @@ struct Hang {
   Hang(const Hang&) = delete;
   Hang& operator=(const Hang&) = delete;
   static void wait() {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     while (hanging == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     REQUIRE(hanging > 0);
   }
@@ -139,10 +139,10 @@ TEST_CASE("P4: a broker ends while a spawn hangs, and its kernel ends once it is
       send(host.control, PeerId{}, 1, message);
       Hang::wait();
     });
-    CHECK(gone.wait_for(kPatience) == std::future_status::ready);
+    CHECK(gone.wait_for(kGenerous) == std::future_status::ready);
   }
   const auto until = [](const auto& fact) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     // In a row: between fork and exec a process has no name of its own yet.
     int held = 0;
     while (held < 20 && std::chrono::steady_clock::now() < deadline) {
@@ -240,7 +240,7 @@ TEST_CASE("P3: a kernel whose host left while it was spawned ends once it is") {
     }
   }
   const auto until = [](const auto& fact) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     // In a row: between fork and exec a process has no name of its own yet.
     int held = 0;
     while (held < 20 && std::chrono::steady_clock::now() < deadline) {

@@ -35,7 +35,7 @@ struct Hang {
   Hang(const Hang&) = delete;
   Hang& operator=(const Hang&) = delete;
   static void wait() {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     while (hanging == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
     REQUIRE(hanging > 0);
   }

@@ -40,7 +40,7 @@ struct Asked {
   void send(wire::Packet packet) { broker.send(broker.data(), kKernel, std::move(packet)); }
   void finish(std::uint64_t number) {
     send(wire::pack(id, wire::ResultT{}, number));
-    REQUIRE(answer.wait_for(kPatience));
+    REQUIRE(answer.wait_for(kGenerous));
   }
   wire::AcknowledgeT acknowledged() {
     const auto got = broker.take(broker.data(), wire::Body::Acknowledge);
@@ -53,7 +53,7 @@ struct Asked {
   /// All that the host has sent by now was no acknowledgement.
   void check_silence() {
     const auto later = worker.remote_eval("2");
-    const auto next = broker.poll(broker.data(), kPatience);
+    const auto next = broker.poll(broker.data(), kGenerous);
     REQUIRE(next.has_value());
     CHECK(next->root().body_type() == wire::Body::Eval);
   }
@@ -88,7 +88,7 @@ TEST_CASE("P4: output that nobody takes is acknowledged, and so are results") {
   result.value->text = std::string(5 * kChunk, 'x');
   asked.send(wire::pack(asked.id, result, 5));
   CHECK(asked.acknowledged().number == 5);
-  REQUIRE(asked.answer.wait_for(kPatience));
+  REQUIRE(asked.answer.wait_for(kGenerous));
 }
 
 TEST_CASE("a small round trip costs no acknowledgement") {
@@ -153,7 +153,7 @@ TEST_CASE("P4: a callback that blocks holds its kernel back and no acknowledgeme
     }
   }});
   for (std::uint64_t number = 1; number <= 4; ++number) asked.send(output(asked.id, number));
-  REQUIRE(begun.get_future().wait_for(kPatience) == std::future_status::ready);
+  REQUIRE(begun.get_future().wait_for(kGenerous) == std::future_status::ready);
   CHECK_FALSE(asked.broker.poll(asked.broker.data(), 50ms).has_value());
   go_on.set_value();
   CHECK(asked.acknowledged().number == 4);

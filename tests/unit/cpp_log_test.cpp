@@ -46,7 +46,7 @@ struct Reading {
     over.next = next;
     say(over);
   }
-  std::optional<LogRecord> next() { return reader.next_for(kPatience); }
+  std::optional<LogRecord> next() { return reader.next_for(kGenerous); }
 
   ScriptedBroker broker;
   Broker host;
@@ -161,7 +161,7 @@ TEST_CASE("whoever does not wait is called when there is a record") {
   std::promise<void> called;
   reading.reader.when_ready([&] { called.set_value(); });
   reading.output(1, "x");
-  REQUIRE(called.get_future().wait_for(kPatience) == std::future_status::ready);
+  REQUIRE(called.get_future().wait_for(kGenerous) == std::future_status::ready);
   CHECK(reading.reader.ready());
   bool at_once = false;
   reading.reader.when_ready([&] { at_once = true; });

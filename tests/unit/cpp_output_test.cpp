@@ -26,7 +26,7 @@ TEST_CASE("output that is no text arrives byte for byte, and says so") {
   text.text = "\u00e9";
   broker.send(broker.data(), kKernel, wire::pack(id, text, 2));
   broker.send(broker.data(), kKernel, wire::pack(id, wire::ResultT{}, 3));
-  REQUIRE(future.wait_for(kPatience));
+  REQUIRE(future.wait_for(kGenerous));
   REQUIRE(seen.size() == 2);
   CHECK(seen[0].text == std::string("\0\xff\x80"
                                     "a",

@@ -24,7 +24,7 @@ TEST_CASE("P1: an answer that the host cannot read ends its request") {
   const Broker host = broker.welcome();
   Worker worker = broker.attach(host);
   const auto get = [](const Future<Value>& future) {
-    REQUIRE(future.wait_for(kPatience));
+    REQUIRE(future.wait_for(kGenerous));
     return kind_of([&] { future.get(); });
   };
   auto& data = broker.data();
@@ -46,7 +46,7 @@ TEST_CASE("P1: an answer that the host cannot read ends its request") {
   broker.send(data, PeerId{8}, of_later_version(wire::pack(id, wire::ResultT{})));
   broker.send(data, kKernel, of_later_version(wire::pack(RequestId{99}, wire::ResultT{})));
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
-  REQUIRE(goes_on.wait_for(kPatience));
+  REQUIRE(goes_on.wait_for(kGenerous));
   CHECK(goes_on.get().is_nil());
   broker.end();
 }
@@ -62,7 +62,7 @@ TEST_CASE("P2: output that the host cannot read is no silent gap") {
   output.buffers.resize(wire::Limits{}.buffer_count + 1);
   broker.send(data, kKernel, std::move(output));
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
-  REQUIRE(future.wait_for(kPatience));
+  REQUIRE(future.wait_for(kGenerous));
   CHECK(kind_of([&] { future.get(); }) == FailureKind::invalid);
   broker.end();
 }
@@ -79,7 +79,7 @@ TEST_CASE("P4: a request for input that the host cannot read is answered with th
   broker.send(data, kKernel, std::move(asked));
   CHECK(broker.next(data, wire::Body::InputReply) == id);
   broker.send(data, kKernel, wire::pack(id, wire::ResultT{}));
-  REQUIRE(future.wait_for(kPatience));
+  REQUIRE(future.wait_for(kGenerous));
   broker.end();
 }
 
@@ -90,7 +90,7 @@ TEST_CASE("P1: an answer of the broker that the host cannot read ends its reques
   auto& control = broker.control();
   broker.send(control, {},
               of_later_version(wire::pack(broker.next(control, wire::Body::List), wire::OkT{})));
-  REQUIRE(listing.wait_for(kPatience) == std::future_status::ready);
+  REQUIRE(listing.wait_for(kGenerous) == std::future_status::ready);
   CHECK(kind_of([&] { listing.get(); }) == FailureKind::unimplemented);
   broker.end();
 }

@@ -3,12 +3,12 @@
 
 #include <doctest/doctest.h>
 #include <fcntl.h>
-#include <stdlib.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include <filesystem>
 #include <string>
+
+#include "scratch_directory.hpp"
 
 namespace oast::test {
 
@@ -16,25 +16,21 @@ namespace oast::test {
 class Fifo {
  public:
   Fifo() {
-    REQUIRE(::mkdtemp(directory_.data()) != nullptr);
     REQUIRE(::mkfifo(path().c_str(), 0600) == 0);
     fd_ = ::open(path().c_str(), O_RDWR | O_CLOEXEC);
     REQUIRE(fd_ >= 0);
   }
-  ~Fifo() {
-    ::close(fd_);
-    std::filesystem::remove_all(directory_);
-  }
+  ~Fifo() { ::close(fd_); }
   Fifo(const Fifo&) = delete;
   Fifo& operator=(const Fifo&) = delete;
 
-  std::string path() const { return directory_ + "/fifo"; }
+  std::string path() const { return directory_.file("fifo"); }
   void write(const std::string& text) const {
     REQUIRE(::write(fd_, text.data(), text.size()) == static_cast<ssize_t>(text.size()));
   }
 
  private:
-  std::string directory_ = "/tmp/oast-fifo-XXXXXX";
+  const ScratchDirectory directory_;
   int fd_ = -1;
 };
 

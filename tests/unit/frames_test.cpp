@@ -2,38 +2,22 @@
 #include "oast/frames.hpp"
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <chrono>
-#include <filesystem>
 #include <string>
 #include <thread>
 
 #include "messages.hpp"
+#include "scratch_directory.hpp"
 
 using namespace oast;
+using oast::test::ScratchDirectory;
 using oast::testing::every_kind;
 using oast::testing::read_result;
 using oast::testing::result;
 using wire::Packet;
 
 namespace {
-
-class ScratchDirectory {
- public:
-  ScratchDirectory() {
-    std::string name = (std::filesystem::temp_directory_path() / "oast-frames-XXXXXX").string();
-    if (::mkdtemp(name.data()) == nullptr) throw std::runtime_error("no scratch directory");
-    path_ = name;
-  }
-  ~ScratchDirectory() { std::filesystem::remove_all(path_); }
-  ScratchDirectory(const ScratchDirectory&) = delete;
-  ScratchDirectory& operator=(const ScratchDirectory&) = delete;
-  std::string endpoint() const { return "ipc://" + (path_ / "s").string(); }
-
- private:
-  std::filesystem::path path_;
-};
 
 /// Two connected DEALERs.
 struct Pair {
@@ -109,7 +93,7 @@ TEST_CASE("what is sent is received, with its address and its buffers") {
 
 TEST_CASE("frames are aligned, also those that libzmq cuts out of a larger read") {
   const ScratchDirectory directory;
-  Pair pair(directory.endpoint());
+  Pair pair("ipc://" + directory.file("s"));
   wire::Writer writer;
   std::size_t malformed = 0;
   for (std::size_t size = 0; size < 20000; size = size * 5 / 4 + 1) {
@@ -195,8 +179,8 @@ TEST_CASE("a packet that cannot be sent now stays whole and is sent later") {
   CHECK(wire::verify(packet) == std::nullopt);
 
   zmq::socket_t right(context, zmq::socket_type::dealer);
-  right.bind(directory.endpoint());
-  left.connect(directory.endpoint());
+  right.bind("ipc://" + directory.file("s"));
+  left.connect("ipc://" + directory.file("s"));
   REQUIRE(wire::send(left, PeerId{1}, packet));
   std::size_t malformed = 0;
   auto got = await_message(right, malformed);

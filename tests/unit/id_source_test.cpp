@@ -1,57 +1,22 @@
 #include "id_source.hpp"
 
 #include <doctest/doctest.h>
-#include <fcntl.h>
-#include <signal.h>
 #include <sys/stat.h>
-#include <sys/wait.h>
-#include <unistd.h>
 
+#include <csignal>
 #include <fstream>
-#include <optional>
 #include <string>
 
 #include "broker_fixture.hpp"
+#include "daemon_process.hpp"
 #include "oast/error.hpp"
-#include "oast/fd.hpp"
 
 using namespace oast;
 using oast::broker::IdSource;
+using oast::test::DaemonProcess;
 using oast::test::ScratchDirectory;
 
 namespace {
-
-/// A real broker, ready when made, sent a signal and reaped when destroyed.
-class DaemonProcess {
- public:
-  DaemonProcess(const std::filesystem::path& directory, int ended_by) : ended_by_(ended_by) {
-    int out[2];
-    REQUIRE(::pipe2(out, O_CLOEXEC) == 0);
-    pid_ = ::fork();
-    if (pid_ == 0) {
-      ::dup2(out[1], STDERR_FILENO);
-      ::execl(OAST_BROKER, OAST_BROKER, "--runtime-dir", directory.c_str(), "--data-dir",
-              directory.c_str(), nullptr);
-      ::_exit(127);
-    }
-    ::close(out[1]);
-    // It writes that it is ready, or ends.
-    char first = 0;
-    CHECK(::read(out[0], &first, 1) == 1);
-    stderr_.reset(out[0]);
-  }
-  ~DaemonProcess() {
-    ::kill(pid_, ended_by_);
-    ::waitpid(pid_, nullptr, 0);
-  }
-  DaemonProcess(const DaemonProcess&) = delete;
-  DaemonProcess& operator=(const DaemonProcess&) = delete;
-
- private:
-  int ended_by_;
-  pid_t pid_ = -1;
-  Fd stderr_;
-};
 
 std::string slurp(const std::filesystem::path& file) {
   std::ifstream stream(file);
@@ -132,7 +97,7 @@ TEST_CASE("An id that cannot be reserved is not given") {
 TEST_CASE("A daemon that is started again in its directory gives no id twice, killed or not") {
   const ScratchDirectory scratch;
   const auto first_id = [&](int ended_by) {
-    const DaemonProcess daemon(scratch.path() / "b", ended_by);
+    DaemonProcess daemon({}, scratch.path() / "b");
     zmq::context_t context;
     wire::HelloT hello;
     hello.role = wire::Role::host;
@@ -140,7 +105,10 @@ TEST_CASE("A daemon that is started again in its directory gives no id twice, ki
     const auto at = [&](const char* name) {
       return "ipc://" + (scratch.path() / "b" / name).string();
     };
-    return wire::dial(context, at("control.sock"), at("data.sock"), hello, test::kPatience).self;
+    const PeerId self =
+        wire::dial(context, at("control.sock"), at("data.sock"), hello, test::kGenerous).self;
+    daemon.end(ended_by);
+    return self;
   };
   CHECK(first_id(SIGTERM) == PeerId{1});
   CHECK(first_id(SIGTERM) == PeerId{2});

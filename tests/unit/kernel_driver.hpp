@@ -24,15 +24,16 @@
 
 #include "oast/codec.hpp"
 #include "oast/frames.hpp"
+#include "scratch_directory.hpp"
+#include "waiting.hpp"
 
 namespace oast::test {
 
 /// Starts a kernel program, finishes its handshake, and then speaks to it as a broker and as hosts.
-/// Every wait ends with an exception after `kPatience`, which no passing test comes near. One
+/// Every wait ends with an exception after `kGenerous`, which no passing test comes near. One
 /// thread.
 class KernelDriver {
  public:
-  static constexpr std::chrono::seconds kPatience{30};
   static constexpr PeerId kHost{100};
 
   struct Options {
@@ -46,13 +47,10 @@ class KernelDriver {
 
   explicit KernelDriver(const std::string& program) : KernelDriver(program, Options{}) {}
   KernelDriver(const std::string& program, const Options& options)
-      : options_(options),
-        scratch_(make_scratch()),
-        control_(bind("control")),
-        data_(bind("data")) {
+      : options_(options), control_(bind("control")), data_(bind("data")) {
     spawn(program);
     write_line(options.launch.value_or(
-        R"({"protocol":1,"control":"ipc://)" + scratch_ + R"(/control","data":"ipc://)" + scratch_ +
+        R"({"protocol":1,"control":"ipc://)" + home() + R"(/control","data":"ipc://)" + home() +
         R"(/data","kernel":7,"name":"toy-7","spec":"toy","token":")" + options.token + "\"}\n"));
     if (options.welcome) shake_hands();
   }
@@ -63,7 +61,6 @@ class KernelDriver {
     }
     close_stdin();
     ::close(stderr_);
-    std::filesystem::remove_all(scratch_);
   }
   KernelDriver(const KernelDriver&) = delete;
   KernelDriver& operator=(const KernelDriver&) = delete;
@@ -267,21 +264,17 @@ class KernelDriver {
   const wire::HelloT& hello() const { return hello_; }
 
   static std::chrono::steady_clock::time_point deadline() {
-    return std::chrono::steady_clock::now() + kPatience;
+    return std::chrono::steady_clock::now() + kGenerous;
   }
 
  private:
-  static std::string make_scratch() {
-    std::string path = "/tmp/oast-test-XXXXXX";
-    if (::mkdtemp(path.data()) == nullptr) throw std::runtime_error("mkdtemp");
-    return path;
-  }
+  std::string home() const { return scratch_.path().string(); }
 
   zmq::socket_t bind(const std::string& name) {
     zmq::socket_t socket(context_, zmq::socket_type::router);
     socket.set(zmq::sockopt::linger, 0);
     socket.set(zmq::sockopt::sndhwm, 0);
-    socket.bind("ipc://" + scratch_ + "/" + name);
+    socket.bind("ipc://" + scratch_.file(name));
     return socket;
   }
 
@@ -408,7 +401,7 @@ class KernelDriver {
   }
 
   Options options_;
-  const std::string scratch_;
+  const ScratchDirectory scratch_;
   zmq::context_t context_;
   zmq::socket_t control_;
   zmq::socket_t data_;

@@ -50,7 +50,7 @@ class Store {
 
   /// Drives the loop until it is so.
   void until(const std::function<bool()>& fact) {
-    const auto deadline = std::chrono::steady_clock::now() + test::kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + test::kGenerous;
     while (!fact()) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       std::array fds{pollfd{woken_.fd(), POLLIN, 0}};

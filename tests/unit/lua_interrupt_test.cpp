@@ -4,6 +4,7 @@
 #include <fstream>
 
 #include "lua_fixture.hpp"
+#include "scratch_directory.hpp"
 
 using oast::Value;
 using oast::kernel::Interrupted;
@@ -30,20 +31,6 @@ void check_interrupted(InterruptibleLua& lua, const std::string& code) {
   lua.services.set_interrupted(false);
   CHECK(lua.eval("1 + 1") == Value(2));
 }
-
-/// A folder that is gone with its object.
-class TemporaryFolder {
- public:
-  TemporaryFolder() { REQUIRE(mkdtemp(path_.data()) != nullptr); }
-  ~TemporaryFolder() { std::filesystem::remove_all(path_); }
-  TemporaryFolder(const TemporaryFolder&) = delete;
-  TemporaryFolder& operator=(const TemporaryFolder&) = delete;
-
-  std::string file(const std::string& name) const { return path_ + "/" + name; }
-
- private:
-  std::string path_ = (std::filesystem::temp_directory_path() / "oast-lua-XXXXXX").string();
-};
 
 /// The number that somebody writes into the file.
 int wait_for_number(const std::string& file) {
@@ -154,7 +141,7 @@ TEST_CASE("P10: a read from a silent child process ends when interrupted") {
 
 TEST_CASE("P10: a sleeping child process ends when interrupted with its group") {
   InterruptibleLua lua;
-  const TemporaryFolder folder;
+  const oast::test::ScratchDirectory folder;
   auto running = lua.start("os.execute('echo $$ > " + folder.file("pid") +
                            "; exec sleep 100') while true do end");
   const int child = wait_for_number(folder.file("pid"));

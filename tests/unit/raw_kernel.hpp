@@ -28,7 +28,7 @@ class RawKernel {
     wire::HelloT message = hello(launch_token(f.scratch.path() / "launch"));
     message.role = wire::Role::kernel;
     connection = wire::dial(f.context, f.broker.control_endpoint(), f.broker.data_endpoint(),
-                            message, kPatience);
+                            message, kGenerous);
     REQUIRE(next_answer(owner.control).packet.root().body_as_Kernel() != nullptr);
   }
   static broker::KernelSpec spec() {
@@ -50,7 +50,7 @@ class RawKernel {
   static constexpr const char* kSpec = "raw";
 
   static std::string launch_token(const std::filesystem::path& launch) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     while (!std::filesystem::exists(launch)) REQUIRE(std::chrono::steady_clock::now() < deadline);
     std::string line;
     std::getline(std::ifstream(launch), line);

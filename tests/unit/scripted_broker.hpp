@@ -2,7 +2,6 @@
 #pragma once
 
 #include <doctest/doctest.h>
-#include <stdlib.h>
 
 #include <chrono>
 #include <filesystem>
@@ -15,24 +14,23 @@
 
 #include "oast/frames.hpp"
 #include "oast/oast.hpp"
+#include "scratch_directory.hpp"
+#include "waiting.hpp"
 
 namespace oast::test {
 
-inline constexpr std::chrono::seconds kPatience{20};
 inline constexpr PeerId kKernel{7};
 
 /// The broker's side of one host, in the test's hands.
 class ScriptedBroker {
  public:
   ScriptedBroker() {
-    std::filesystem::permissions(directory_, std::filesystem::perms::owner_all);
-    std::ofstream(directory_ / "token") << "secret";
+    std::ofstream(scratch_.file("token")) << "secret";
     for (auto* end : {&control_, &data_}) {
       end->socket.set(zmq::sockopt::linger, 0);
-      end->socket.bind("ipc://" + (directory_ / end->name).string());
+      end->socket.bind("ipc://" + scratch_.file(end->name));
     }
   }
-  ~ScriptedBroker() { std::filesystem::remove_all(directory_); }
   ScriptedBroker(const ScriptedBroker&) = delete;
   ScriptedBroker& operator=(const ScriptedBroker&) = delete;
 
@@ -52,7 +50,7 @@ class ScriptedBroker {
   };
   /// The next message of that type; others are dropped.
   Received take(End& end, wire::Body body) {
-    const auto deadline = std::chrono::steady_clock::now() + kPatience;
+    const auto deadline = std::chrono::steady_clock::now() + kGenerous;
     while (std::chrono::steady_clock::now() < deadline) {
       if (auto received = poll(end, std::chrono::milliseconds(100)))
         if (received->root().body_type() == body) return std::move(*received);
@@ -83,8 +81,8 @@ class ScriptedBroker {
 
   /// As Broker::connect, with what the broker answers to Join.
   Broker welcome(wire::Packet joined = wire::pack(RequestId{}, wire::JoinedT{})) {
-    auto host =
-        std::async(std::launch::async, [this] { return Broker::connect(directory_.string(), {}); });
+    auto host = std::async(std::launch::async,
+                           [this] { return Broker::connect(scratch_.path().string(), {}); });
     next(control_, wire::Body::Hello);
     wire::WelcomeT welcome;
     welcome.version = wire::kVersion;
@@ -114,12 +112,7 @@ class ScriptedBroker {
   }
 
  private:
-  static std::filesystem::path scratch() {
-    std::string pattern = (std::filesystem::temp_directory_path() / "oast-test-XXXXXX").string();
-    return ::mkdtemp(pattern.data());
-  }
-
-  const std::filesystem::path directory_ = scratch();
+  const ScratchDirectory scratch_;
   zmq::context_t context_{1};
   End control_{zmq::socket_t(context_, zmq::socket_type::router), "control.sock"};
   End data_{zmq::socket_t(context_, zmq::socket_type::router), "data.sock"};

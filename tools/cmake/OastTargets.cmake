@@ -48,7 +48,7 @@ endfunction()
 # LABEL: unit, integration, fault or conformance. Link what it needs afterwards.
 function(oast_test name label)
   add_executable(${name} ${ARGN})
-  target_link_libraries(${name} PRIVATE oast_options oast_test_main)
+  target_link_libraries(${name} PRIVATE oast_options oast_test_kit)
   add_test(NAME ${name} COMMAND ${name})
   set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 300)
 endfunction()

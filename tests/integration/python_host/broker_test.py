@@ -13,11 +13,10 @@ class Daemons(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon()
-        cls.daemon.__enter__()
 
     @classmethod
     def tearDownClass(cls):
-        cls.daemon.__exit__()
+        cls.daemon.close()
 
     def test_kernels_are_listed_found_and_ended(self):
         with oast.connect(self.daemon.directory) as broker:
@@ -138,11 +137,10 @@ class Missing(unittest.TestCase):
 
     def test_a_dead_daemon_disconnects(self):
         daemon = Daemon()
-        daemon.__enter__()
         broker = oast.connect(daemon.directory)
         w = broker.start("lua")
         endless = w.remote_eval("while true do end")
-        daemon.__exit__()
+        daemon.close()
         # It stops its kernels first, which interrupts what they run.
         kinds = ("disconnected", "interrupted", "kernel_died")
         self.assertIn(endless.exception(GENEROUS).kind, kinds)

@@ -99,7 +99,7 @@ executor = oast.Executor(2, broker=oast.connect(sys.argv[1]))
 future = executor.submit(tasks.what_started)
 future.add_done_callback(lambda f: print("done", f.result()[1]))
 """
-        ran = run_python(code, self._daemon.directory)
+        ran = run_python(code, self.daemon.directory)
         self.assertEqual(ran.stderr, "")
         done, pid = ran.stdout.split()
         self.assertEqual(done, "done")

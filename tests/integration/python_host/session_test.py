@@ -42,11 +42,10 @@ class Sessions(unittest.TestCase):
     @classmethod
     def setUpClass(cls):
         cls.daemon = Daemon()
-        cls.daemon.__enter__()
 
     @classmethod
     def tearDownClass(cls):
-        cls.daemon.__exit__()
+        cls.daemon.close()
 
     def connect(self, session, **options):
         broker = oast.connect(self.daemon.directory, session=session, **options)

@@ -5,7 +5,7 @@ import signal
 import unittest
 
 import oast
-from support import GENEROUS, KernelTest, PACKAGE, eventually
+from support import GENEROUS, KernelTest, ENGINE, eventually
 
 
 class Calls(KernelTest):
@@ -91,7 +91,7 @@ class Nested(KernelTest):
 
     def test_the_host_library_of_the_source_tree_comes_last_and_is_of_the_same_build(self):
         self.assertEqual(self.eval("import sys\nsys.path[-1]"),
-                         str(PACKAGE.parents[2] / "bindings/python"))
+                         str(ENGINE.parents[2] / "bindings/python"))
         self.eval("import oast")
         mapped = self.eval("open('/proc/self/maps').read()")
         self.assertIn(os.path.realpath(os.environ["OAST_LIBRARY"]), mapped)

@@ -7,7 +7,7 @@ import sys
 import tempfile
 import unittest
 
-from support import GENEROUS, PACKAGE, KernelTest, has
+from support import GENEROUS, ENGINE, KernelTest, has
 
 
 class VirtualEnvironment(KernelTest):
@@ -83,7 +83,7 @@ class SearchPath(KernelTest):
         """sys.path of a kernel without what a kernel adds, which stands at its end."""
         with self.start(**options) as w:
             paths = w.remote_eval_fetch("import sys; sys.path")
-        self.assertEqual(paths[-2], str(PACKAGE))
+        self.assertEqual(paths[-2], str(ENGINE))
         return paths[:-2]
 
     def test_it_is_that_of_python_with_the_same_flags_and_environment(self):

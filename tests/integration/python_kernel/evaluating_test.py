@@ -7,7 +7,7 @@ import time
 import unittest
 
 import oast
-from support import PACKAGE, KernelTest, eventually, has
+from support import ENGINE, KernelTest, eventually, has
 
 
 class Evaluating(KernelTest):
@@ -262,8 +262,8 @@ class Decoding(unittest.TestCase):
     """The decoder alone, of nodes made here: what no host in Python can send, or not in time."""
 
     def setUp(self):
-        sys.path.insert(0, str(PACKAGE))
-        self.addCleanup(sys.path.remove, str(PACKAGE))
+        sys.path.insert(0, str(ENGINE))
+        self.addCleanup(sys.path.remove, str(ENGINE))
 
     def decode(self, nodes):
         from oast_kernel.codec.decode import decode

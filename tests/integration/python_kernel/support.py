@@ -1,78 +1,26 @@
 """What the tests of the Python kernel share: a broker whose spec is this tree's kernel, and workers
 whose output is kept."""
 
-import json
 import os
-import pathlib
-import signal
-import subprocess
 import sys
-import tempfile
-import threading
-import time
 import unittest
-from typing import Any, Callable, List, Optional
+from typing import Any, List, Optional
 
+import kit
 import oast
-
-GENEROUS = 20.0  # seconds; a deadline that only a failing test meets
-PROGRAMS = pathlib.Path(os.environ["OAST_LIBEXEC"])
-PACKAGE = pathlib.Path(__file__).resolve().parents[3] / "kernel/engines/python"
+from kit import ENGINE, GENEROUS, PROGRAMS, eventually, has
 
 
-def has(module: str) -> bool:
-    """Whether the kernels' Python, which is ours, can import it."""
-    import importlib.util
-    return importlib.util.find_spec(module) is not None
-
-
-def eventually(fact: Callable[[], Any], what: str) -> None:
-    """Blocks until fact() is true."""
-    deadline = time.monotonic() + GENEROUS
-    while not fact():
-        if time.monotonic() > deadline:
-            raise AssertionError("never: " + what)
-        time.sleep(0.005)
-
-
-class Daemon:
-    """A broker process in a directory of its own, whose spec `python` is the kernel under test."""
+class Daemon(kit.Daemon):
+    """A broker process whose spec `python` is the kernel under test."""
 
     def __init__(self) -> None:
-        self._scratch = tempfile.TemporaryDirectory(prefix="oast-test.")
-        scratch = pathlib.Path(self._scratch.name)
-        self.directory = str(scratch / "broker")
         environment = {"OAST_KERNEL_LIBRARY": os.environ["OAST_KERNEL_LIBRARY"]}
-        main = str(PACKAGE / "oast_kernel/__main__.py")
-        specs = {name: {"argv": ["{exename}", "{exeflags}", main] + arguments,
-                        "exename": sys.executable,
-                        "language": "python", "display_name": name, "env": environment}
-                 for name, arguments in (("python", []), ("ipython", ["--ipython"]))}
-        config = scratch / "oast.json"
-        config.write_text(json.dumps({"specs": specs}))
-        self._process = subprocess.Popen(
-            [str(PROGRAMS / "oast-broker"), "--config", str(config), "--runtime-dir", self.directory,
-             "--data-dir", self.directory],
-            stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
-        assert self._process.stderr is not None
-        self._process.stderr.readline()  # "... ready in ..."
-        self._log = threading.Thread(target=self._process.stderr.read)
-        self._log.start()
-        self.broker = oast.connect(self.directory)
-
-    def kill(self) -> None:
-        """SIGKILL. Instead of `close`."""
-        self.close(signal.SIGKILL)
-
-    def close(self, how: int = signal.SIGTERM) -> None:
-        if how == signal.SIGTERM:
-            self.broker.close()
-        self._process.send_signal(how)
-        self._process.wait(GENEROUS)
-        self._log.join()
-        assert self._process.stderr is not None
-        self._process.stderr.close()
-        self._scratch.cleanup()
+        main = str(ENGINE / "oast_kernel/__main__.py")
+        super().__init__({name: {"argv": ["{exename}", "{exeflags}", main] + arguments,
+                                 "exename": sys.executable,
+                                 "language": "python", "display_name": name, "env": environment}
+                          for name, arguments in (("python", []), ("ipython", ["--ipython"]))})
 
 
 class KernelTest(unittest.TestCase):
@@ -130,3 +78,6 @@ class KernelTest(unittest.TestCase):
         future = self.w.remote_eval("print('running')\n" + code)
         eventually(lambda: len(self.outputs) > started, "the code runs")
         return future
+
+
+__all__ = ["ENGINE", "GENEROUS", "PROGRAMS", "Daemon", "KernelTest", "eventually", "has"]

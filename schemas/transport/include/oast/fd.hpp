@@ -27,6 +27,8 @@ class Fd {
     if (fd_ >= 0) ::close(fd_);
     fd_ = fd;
   }
+  /// Owns it no more, and says which it was.
+  int release() { return std::exchange(fd_, -1); }
 
  private:
   int fd_ = -1;
