@@ -7,31 +7,11 @@
 
 namespace oast::broker {
 
-struct LogCursor {
-  RequestKey key;  ///< of the ReadLog; no id: of a session
-  std::shared_ptr<KernelRecords> records;
-  RequestKey only;  ///< no host: of all
-  bool follow = false;
-  std::uint64_t next = 1;
-  std::deque<std::pair<std::uint64_t, std::uint64_t>> unacknowledged;  ///< number, bytes
-  std::uint64_t unacknowledged_bytes = 0;
-  bool fetching = false;
-  bool queued = false;              ///< in ready_
-  bool here = true;                 ///< of a session: its host is back, and has asked for this
-  std::uint64_t waiting_bytes = 0;  ///< of a session: of the replies that came since
-
-  bool of_session() const { return !key.id; }
-};
-
 namespace {
 
 /// Steps in which a window is acknowledged, and from which on a host that has not done so is asked.
 constexpr std::uint64_t kSteps = 16;
 constexpr std::uint64_t kAskedFrom = 2;
-/// On the way to one reader of a log, and read for it at once.
-constexpr std::uint64_t kReaderWindow = std::uint64_t{4} << 20;
-constexpr std::size_t kReaderBatch = std::size_t{256} << 10;
-constexpr int kReadersPerTurn = 8;
 /// Replies of one kernel that wait for a host that is away; more hold the kernel back.
 constexpr std::uint64_t kWaitingBytes = std::uint64_t{64} << 20;
 /// Without a disk the log of a dead kernel is kept as long as the kernel is remembered.
@@ -62,7 +42,8 @@ Delivery::Delivery(EventLoop& loop, const Options& options, KernelTable& kernels
       options_(options),
       kernels_(kernels),
       sender_(sender),
-      store_(make_store(loop, options, logger)) {}
+      store_(make_store(loop, options, logger)),
+      readers_(loop, kernels, sender, [this](const LogCursor& cursor) { caught_up(cursor); }) {}
 
 Delivery::~Delivery() {
   each_records([](const std::shared_ptr<KernelRecords>& records) { records->behind.clear(); });
@@ -137,7 +118,7 @@ void Delivery::append(KernelRecords& records, Record&& record, To to, bool keep)
     finish_record(records, number);
   if (!records.lost.empty()) skip_lost(records);
   account(records);
-  wake_readers(records);
+  readers_.wake(records);
 }
 
 void Delivery::send_live(KernelRecords& records, Record&& record) {
@@ -165,7 +146,7 @@ void Delivery::append_behind(KernelRecords& records, LogCursor& cursor, Record&&
   if (cursor.waiting_bytes <= kWaitingBytes) records.log.mark_done(number);
   if (!records.lost.empty()) skip_lost(records);
   account(records);
-  wake_readers(records);
+  readers_.wake(records);
 }
 
 void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
@@ -175,14 +156,13 @@ void Delivery::finish_record(KernelRecords& records, std::uint64_t number) {
 
 void Delivery::acknowledge(PeerId host, const wire::Acknowledge& body) {
   if (body.reader() != 0) {
-    const auto reader = readers_.find({host, RequestId{body.reader()}});
-    if (reader != readers_.end()) acknowledge_read(reader->second, body.number());
+    readers_.acknowledge({host, RequestId{body.reader()}}, body.number());
     return;
   }
   const auto records = find(KernelId{body.kernel()});
   if (!records) return;
   const auto behind = records->behind.find(host);
-  if (behind != records->behind.end()) acknowledge_read(behind->second, body.number());
+  if (behind != records->behind.end()) readers_.acknowledge(behind->second, body.number());
   const auto sent = records->unacknowledged.find(host);
   if (sent == records->unacknowledged.end()) return;
   while (!sent->second.empty() && sent->second.front().number <= body.number()) {
@@ -226,13 +206,7 @@ void Delivery::host_away(PeerId host) {
     records->behind.emplace(host, std::move(cursor));
     account(*records);
   });
-  end_readers(host);
-}
-
-void Delivery::end_readers(PeerId host) {
-  const auto first = readers_.lower_bound({host, RequestId{}});
-  const auto last = readers_.lower_bound({PeerId{host.value + 1}, RequestId{}});
-  readers_.erase(first, last);
+  readers_.drop(host);
 }
 
 void Delivery::resume(PeerId host, KernelId kernel, std::uint64_t seen) {
@@ -245,7 +219,7 @@ void Delivery::resume(PeerId host, KernelId kernel, std::uint64_t seen) {
   cursor.unacknowledged.clear();
   cursor.unacknowledged_bytes = 0;
   cursor.here = true;
-  make_ready(behind->second);
+  readers_.wake(behind->second);
 }
 
 bool Delivery::answer_waits(KernelId kernel, RequestKey key) {
@@ -303,7 +277,7 @@ void Delivery::host_left(PeerId host) {
   };
   each_records([&](const std::shared_ptr<KernelRecords>& records) { forget(*records); });
   sessions_.erase(host);
-  end_readers(host);
+  readers_.drop(host);
 }
 
 void Delivery::kernel_died(Kernel& kernel) {
@@ -319,7 +293,7 @@ void Delivery::kernel_died(Kernel& kernel) {
 void Delivery::all_said(Kernel& kernel) {
   if (!kernel.records) return;
   kernel.records->ended = true;
-  wake_readers(*kernel.records);
+  readers_.wake(*kernel.records);
 }
 
 void Delivery::forget_in_time(KernelId id) {
@@ -356,53 +330,11 @@ std::shared_ptr<KernelRecords> Delivery::find(KernelId id) {
 void Delivery::read_log(const RequestKey& key, const wire::ReadLog& body) {
   auto records = find(KernelId{body.kernel()});
   if (!records) throw Error(FailureKind::not_found, unknown(body.kernel()));
-  if (!key.id) throw Error(FailureKind::invalid, "the id of a ReadLog should not be 0");
-  auto reader = std::make_shared<Reader>();
-  reader->key = key;
-  reader->records = std::move(records);
-  reader->only = {PeerId{body.host()}, RequestId{body.request()}};
-  reader->follow = body.follow();
-  reader->next = std::max<std::uint64_t>(body.from(), 1);
-  if (!readers_.try_emplace(key, reader).second)
-    throw Error(FailureKind::invalid, "the log is being read under that id already");
-  make_ready(reader);
-}
-
-void Delivery::close_log(const RequestKey& key) {
-  const auto found = readers_.find(key);
-  if (found != readers_.end()) end(*found->second);
-}
-
-void Delivery::acknowledge_read(const std::shared_ptr<Reader>& reader, std::uint64_t number) {
-  auto& sent = reader->unacknowledged;
-  while (!sent.empty() && sent.front().first <= number) {
-    reader->unacknowledged_bytes -= sent.front().second;
-    sent.pop_front();
-  }
-  make_ready(reader);
-}
-
-void Delivery::wake_readers(const KernelRecords& records) {
-  if (readers_.empty()) return;
-  for (const auto& [key, reader] : readers_)
-    if (reader->records.get() == &records) make_ready(reader);
-}
-
-void Delivery::make_ready(const std::shared_ptr<Reader>& reader) {
-  if (std::exchange(reader->queued, true)) return;
-  ready_.push_back(reader);
-  loop_.post([] {});  // the loop is to look
+  readers_.open(key, std::move(records), body);
 }
 
 bool Delivery::turn() {
-  bool any = false;
-  for (int i = 0; i < kReadersPerTurn && !ready_.empty(); ++i, any = true) {
-    const auto reader = ready_.front().lock();
-    ready_.pop_front();
-    if (!reader) continue;
-    reader->queued = false;
-    if (advance(reader)) make_ready(reader);
-  }
+  bool any = readers_.turn();
   if (!spilling_.empty()) {
     const auto kept = kept_.find(spilling_.back());
     if (kept != kept_.end() && kept->second.records->log.spill()) return true;
@@ -412,111 +344,18 @@ bool Delivery::turn() {
   return any;
 }
 
-bool Delivery::advance(const std::shared_ptr<Reader>& reader) {
-  if (!reader->here || reader->fetching) return false;
-  if (reader->unacknowledged_bytes >= kReaderWindow) return false;
-  KernelLog& log = reader->records->log;
-  auto read = log.read(reader->next, kReaderBatch);
-  if (auto* batch = std::get_if<KernelLog::Records>(&read)) return send_to(*reader, *batch);
-  if (const auto* gap = std::get_if<KernelLog::Gap>(&read)) {
-    tell_gap(*reader, *gap);
-    return true;
-  }
-  if (std::holds_alternative<KernelLog::OnDisk>(read)) {
-    fetch(reader);
-    return false;
-  }
-  if (reader->of_session())
-    caught_up(*reader);
-  else if (over(*reader))
-    end(*reader);
-  return false;
-}
-
 /// It has been sent all, and what comes is sent at once. What it does not acknowledge of the former
 /// is sent again if it goes once more.
-void Delivery::caught_up(const Reader& reader) {
-  KernelRecords& records = *reader.records;
-  auto& sent = records.unacknowledged[reader.key.host];
+void Delivery::caught_up(const LogCursor& cursor) {
+  KernelRecords& records = *cursor.records;
+  auto& sent = records.unacknowledged[cursor.key.host];
   const std::size_t replies = sent.size();
-  for (const auto& [number, bytes] : reader.unacknowledged)
+  for (const auto& [number, bytes] : cursor.unacknowledged)
     if (!std::binary_search(sent.begin(), sent.begin() + static_cast<std::ptrdiff_t>(replies),
                             Unacknowledged{number, {}}))
       sent.push_back({number, {}});
   std::sort(sent.begin(), sent.end());
-  records.behind.erase(reader.key.host);  // the caller holds it
-}
-
-void Delivery::fetch(const std::shared_ptr<Reader>& reader) {
-  reader->fetching = true;
-  reader->records->log.fetch(
-      reader->next, kReaderBatch,
-      [this, weak = std::weak_ptr(reader), from = reader->next](KernelLog::Records batch) {
-        const auto again = weak.lock();
-        if (!again) return;
-        again->fetching = false;
-        // Its host may have gone and come back meanwhile.
-        const bool wanted = again->here && again->next == from;
-        if (!wanted || send_to(*again, batch)) make_ready(again);
-      });
-}
-
-void Delivery::tell_gap(Reader& reader, const KernelLog::Gap& gap) {
-  wire::GapT message;
-  message.kernel = reader.records->id.value;
-  message.first = gap.first;
-  message.last = gap.last;
-  message.bytes = gap.bytes;
-  sender_.data(reader.key.host, PeerId{}, wire::pack(reader.key.id, message));
-  reader.next = gap.last + 1;
-}
-
-bool Delivery::send_to(Reader& reader, KernelLog::Records& batch) {
-  for (Record& record : batch.records) {
-    if (reader.only.host && record.host != reader.only.host) continue;
-    if (reader.only.id && record.request != reader.only.id) continue;
-    reader.next = record.number + 1;
-    if (reader.of_session()) {
-      send_missed(reader, std::move(record));
-      continue;
-    }
-    const std::uint64_t bytes = record.packet.bytes();
-    reader.unacknowledged.emplace_back(record.number, bytes);
-    reader.unacknowledged_bytes += bytes;
-    sender_.data(reader.key.host, peer_of(reader.records->id), std::move(record.packet),
-                 {.reader = reader.key.id, .host = record.host});
-    if (!reader.only.id || !is_reply(record.body)) continue;
-    end(reader);  // destroys nothing: the caller holds it
-    return false;
-  }
-  reader.next = batch.next;
-  return true;
-}
-
-void Delivery::send_missed(Reader& reader, Record&& record) {
-  const KernelRecords& records = *reader.records;
-  const Kernel* kernel = kernels_.find(records.id);
-  if (record.body == wire::Body::InputRequest &&
-      (kernel == nullptr || kernel->queue.find({record.host, record.request}) == nullptr))
-    return;  // nobody waits for the answer any more
-  const std::uint64_t bytes = record.packet.bytes();
-  reader.unacknowledged.emplace_back(record.number, bytes);
-  reader.unacknowledged_bytes += bytes;
-  sender_.data(record.host, peer_of(records.id), std::move(record.packet));
-}
-
-bool Delivery::over(const Reader& reader) const {
-  if (!reader.follow || reader.records->ended) return true;
-  if (!reader.only.id) return false;
-  const Kernel* kernel = kernels_.find(reader.records->id);
-  return kernel == nullptr || kernel->queue.find(reader.only) == nullptr;
-}
-
-void Delivery::end(Reader& reader) {
-  wire::LogEndT message;
-  message.next = reader.next;
-  sender_.data(reader.key.host, PeerId{}, wire::pack(reader.key.id, message));
-  readers_.erase(reader.key);
+  records.behind.erase(cursor.key.host);  // the caller holds it
 }
 
 }  // namespace oast::broker

@@ -3,8 +3,6 @@
 
 #include <chrono>
 #include <cstdint>
-#include <deque>
-#include <map>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -12,6 +10,7 @@
 #include <vector>
 
 #include "kernel.hpp"
+#include "log_readers.hpp"
 #include "log_store.hpp"
 #include "logger.hpp"
 #include "peer_sender.hpp"
@@ -69,7 +68,7 @@ class Delivery {
 
   /// Throws Error(not_found), Error(invalid).
   void read_log(const RequestKey& key, const wire::ReadLog& body);
-  void close_log(const RequestKey& key);
+  void close_log(const RequestKey& key) { readers_.close(key); }
   void host_left(PeerId host);
 
   /// Sends some of what readers lag behind, and gives some of the logs of dead kernels to the disk;
@@ -77,9 +76,6 @@ class Delivery {
   bool turn();
 
  private:
-  using Reader = LogCursor;
-  using Readers = std::map<RequestKey, std::shared_ptr<Reader>>;
-
   void skip_lost(KernelRecords& records);
   void append(KernelRecords& records, Record&& record, To to, bool keep);
   void append_behind(KernelRecords& records, LogCursor& cursor, Record&& record);
@@ -95,19 +91,7 @@ class Delivery {
   std::uint64_t kept_bytes() const;
   KernelId oldest_kept() const;
 
-  void acknowledge_read(const std::shared_ptr<Reader>& reader, std::uint64_t number);
-  void wake_readers(const KernelRecords& records);
-  void make_ready(const std::shared_ptr<Reader>& reader);
-  /// Sends it some; whether it can be sent more now.
-  bool advance(const std::shared_ptr<Reader>& reader);
-  bool send_to(Reader& reader, KernelLog::Records& batch);
-  void send_missed(Reader& reader, Record&& record);
-  void caught_up(const Reader& reader);
-  void fetch(const std::shared_ptr<Reader>& reader);
-  void tell_gap(Reader& reader, const KernelLog::Gap& gap);
-  bool over(const Reader& reader) const;
-  void end(Reader& reader);
-  void end_readers(PeerId host);
+  void caught_up(const LogCursor& cursor);
 
   EventLoop& loop_;
   const Options& options_;
@@ -121,9 +105,8 @@ class Delivery {
   };
   std::unordered_map<KernelId, Kept> kept_;
   std::vector<KernelId> spilling_;
-  Readers readers_;
   std::unordered_set<PeerId> sessions_;
-  std::deque<std::weak_ptr<Reader>> ready_;
+  LogReaders readers_;
 };
 
 }  // namespace oast::broker

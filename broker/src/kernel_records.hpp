@@ -16,9 +16,7 @@
 
 namespace oast::broker {
 
-/// A cursor in a log, of somebody that is sent what the log has from there on: one that reads it
-/// (ReadLog), or a host in a session that has missed something.
-struct LogCursor;
+struct LogCursor;  // log_readers.hpp
 
 /// A record that its host got, or will, and has not acknowledged.
 struct Unacknowledged {
