@@ -1,10 +1,9 @@
 #include "engine_adapter.hpp"
 
-#include <exception>
-#include <new>
 #include <string>
 #include <utility>
 
+#include "oast/kernel/engine_failure.hpp"
 #include "oast/utf8.hpp"
 #include "replies.hpp"
 
@@ -14,23 +13,6 @@ namespace {
 
 bool wants_value(wire::Reply reply) {
   return reply != wire::Reply::done && reply != wire::Reply::nothing;
-}
-
-/// What an engine threw. To be called while it is being handled.
-Failure failure_of_exception() {
-  try {
-    throw;
-  } catch (const Interrupted&) {
-    return make_failure(FailureKind::interrupted, "interrupted");
-  } catch (const Error& error) {
-    return error.failure();
-  } catch (const std::bad_alloc&) {
-    return make_failure(FailureKind::remote_exception, "out of memory");
-  } catch (const std::exception& error) {
-    return make_failure(FailureKind::remote_exception, error.what());
-  } catch (...) {
-    return make_failure(FailureKind::remote_exception, "an exception of an unknown type");
-  }
 }
 
 }  // namespace

@@ -11,12 +11,12 @@
 #include <unordered_set>
 #include <utility>
 
-#include "interrupt_gate.hpp"
 #include "lanes.hpp"
 #include "oast/fd.hpp"
 #include "oast/ids.hpp"
+#include "oast/kernel/interrupt_gate.hpp"
+#include "oast/kernel/wait_queue.hpp"
 #include "request.hpp"
-#include "wait_queue.hpp"
 
 namespace oast::kernel {
 

@@ -11,10 +11,6 @@ constexpr std::size_t kLongestText = std::size_t{64} * 1024;
 
 }  // namespace
 
-Failure make_failure(FailureKind kind, std::string message) {
-  return {.kind = kind, .message = std::move(message), .type = {}, .traceback = {}, .death = {}};
-}
-
 wire::Packet result_packet(wire::Writer& writer, RequestId id, const Value& value) try {
   const auto written = writer.value(value);
   return writer.finish(id, wire::CreateResult(writer.builder(), written), wire::kNumberLater);

@@ -1,14 +1,11 @@
 // Terminal replies, as packets that a broker will take: records that the outbox will number.
 #pragma once
 
-#include <string>
-
 #include "oast/codec.hpp"
 #include "oast/ids.hpp"
+#include "oast/kernel/engine_failure.hpp"
 
 namespace oast::kernel {
-
-Failure make_failure(FailureKind kind, std::string message);
 
 /// A Result, or the Failure that says why the value cannot be sent.
 wire::Packet result_packet(wire::Writer& writer, RequestId id, const Value& value);

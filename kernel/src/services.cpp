@@ -3,7 +3,6 @@
 #include <unistd.h>
 
 #include <memory>
-#include <thread>
 #include <utility>
 
 #include "oast/utf8.hpp"
@@ -34,12 +33,6 @@ bool RuntimeServices::interrupted_here() const noexcept {
   const LaneRun* run = lane_run();
   return run != nullptr ? run->interrupted() != 0 : interrupted();
 }
-
-struct RuntimeServices::Operation {
-  ChannelTable::Outcome outcome;     // before `done`
-  std::atomic<bool> waited = false;  // a thread waits rather than looks
-  std::atomic<bool> done = false;
-};
 
 template <class Send>
 void RuntimeServices::send_text(std::string_view text, const Send& send) {
@@ -135,45 +128,9 @@ std::optional<std::string> RuntimeServices::ask(RequestKey key,
                                                 const wire::InputRequestT& request) {
   shared_.outputs.pump();
   shared_.outputs.flush();
-  shared_.input.open(key);
-  shared_.outbox.send(key.host, wire::pack(key.id, request, wire::kNumberLater));
-  shared_.data->wait([this] { return shared_.input.answered() || stopped(); });
-  const bool answered = shared_.input.answered();
-  auto answer = shared_.input.close();
-  if (!answered) throw Interrupted{};
-  return answer;
-}
-
-template <class Start>
-ChannelTable::Outcome RuntimeServices::operate(const Start& start) {
-  // No host is peer 0, so the pair is the engine's own.
-  const RequestKey self{PeerId{}, RequestId{++operations_}};
-  const auto operation = std::make_shared<Operation>();
-  start(self, [operation, &shared = shared_](ChannelTable::Outcome outcome) {
-    operation->outcome = std::move(outcome);
-    operation->done = true;
-    if (operation->waited) shared.notify();
+  return shared_.input.ask(key, wait_, [&] {
+    shared_.outbox.send(key.host, wire::pack(key.id, request, wire::kNumberLater));
   });
-  if (!operation->done) {
-    operation->waited = true;
-    wait([&] { return operation->done || stopped(); });
-    if (!operation->done && shared_.channels.cancel(self)) throw Interrupted{};
-    // Not parked any more: another thread is completing it right now.
-    while (!operation->done) std::this_thread::yield();
-  }
-  return std::move(operation->outcome);
-}
-
-void RuntimeServices::put(ChannelId channel, Value value) {
-  ChannelTable::check(operate([&](RequestKey self, ChannelTable::Done done) {
-    shared_.channels.put(channel, self, std::move(value), std::move(done));
-  }));
-}
-
-std::optional<Value> RuntimeServices::take(ChannelId channel) {
-  return shared_.channels.taken(channel, operate([&](RequestKey self, ChannelTable::Done done) {
-                                  shared_.channels.take(channel, self, std::move(done));
-                                }));
 }
 
 void RuntimeServices::exit(int code) {

@@ -1,15 +1,16 @@
 // What the runtime does for its engine.
 #pragma once
 
-#include <atomic>
 #include <functional>
 #include <memory>
 #include <optional>
 #include <string>
 #include <thread>
+#include <utility>
 
 #include "control.hpp"
 #include "oast/kernel/engine.hpp"
+#include "oast/kernel/engine_channels.hpp"
 #include "oast/kernel/input_buffer.hpp"
 #include "shared.hpp"
 
@@ -38,8 +39,8 @@ class RuntimeServices final : public Services {
   void begin_request() { input_.begin(); }
   bool interrupted() const noexcept override { return shared_.gate.interrupted() != 0; }
   ChannelId make_channel(std::size_t capacity) override { return shared_.channels.make(capacity); }
-  void put(ChannelId channel, Value value) override;
-  std::optional<Value> take(ChannelId channel) override;
+  void put(ChannelId channel, Value value) override { channels_.put(channel, std::move(value)); }
+  std::optional<Value> take(ChannelId channel) override { return channels_.take(channel); }
   bool ready(ChannelId channel) override { return shared_.channels.has_value(channel); }
   void close(ChannelId channel) override { shared_.channels.close_once(channel); }
   [[noreturn]] void exit(int code) override;
@@ -59,11 +60,6 @@ class RuntimeServices final : public Services {
   /// is interrupted, on others when the kernel shall end; an engine that was told so is not held up
   /// any more.
   void wait_for_room();
-  /// A channel operation of the engine. Kept alive by whom completes it, too.
-  struct Operation;
-  /// Starts the operation with what it gets, and waits for its outcome.
-  template <class Start>
-  ChannelTable::Outcome operate(const Start& start);
   /// What the host answers the request `key`, which runs.
   std::optional<std::string> ask(RequestKey key, const wire::InputRequestT& request);
   template <class Send>
@@ -80,7 +76,9 @@ class RuntimeServices final : public Services {
   const std::function<void(int)> leave_;
   const std::thread::id engine_ = std::this_thread::get_id();
   Control* control_ = nullptr;
-  std::atomic<std::uint64_t> operations_ = 0;
+  const EngineWait wait_{[this](const std::function<bool()>& done) { wait(done); },
+                         [&shared = shared_] { shared.notify(); }, [this] { return stopped(); }};
+  EngineChannels channels_{shared_.channels, wait_};
   bool told_to_end_ = false;  // touched by the engine's thread only, as the next
   InputBuffer input_;
 };

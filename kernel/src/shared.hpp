@@ -6,14 +6,14 @@
 #include <utility>
 
 #include "capture.hpp"
-#include "input_slot.hpp"
 #include "intake.hpp"
-#include "interrupt_gate.hpp"
 #include "oast/kernel/channel_table.hpp"
+#include "oast/kernel/input_slot.hpp"
+#include "oast/kernel/interrupt_gate.hpp"
+#include "oast/kernel/wait_queue.hpp"
 #include "oast/shared_socket.hpp"
 #include "outbox.hpp"
 #include "outputs.hpp"
-#include "wait_queue.hpp"
 
 namespace oast::kernel {
 

@@ -4,8 +4,8 @@
 #include <csignal>
 
 #include "capture.hpp"
-#include "interrupt_gate.hpp"
 #include "oast/kernel/engine.hpp"
+#include "oast/kernel/interrupt_gate.hpp"
 
 namespace oast::kernel {
 

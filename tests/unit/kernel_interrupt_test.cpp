@@ -7,7 +7,7 @@
 #include <csignal>
 #include <thread>
 
-#include "interrupt_gate.hpp"
+#include "oast/kernel/interrupt_gate.hpp"
 
 namespace oast::kernel {
 

@@ -6,10 +6,10 @@
 #include <string>
 #include <vector>
 
-#include "input_slot.hpp"
 #include "intake.hpp"
 #include "launch_details.hpp"
 #include "oast/error.hpp"
+#include "oast/kernel/input_slot.hpp"
 #include "oast/utf8.hpp"
 #include "output_buffer.hpp"
 #include "replies.hpp"

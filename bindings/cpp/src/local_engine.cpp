@@ -5,6 +5,7 @@
 #include <utility>
 #include <variant>
 
+#include "oast/kernel/engine_failure.hpp"
 #include "oast/kernel/lua.hpp"
 #include "thread.hpp"
 
@@ -12,18 +13,14 @@ namespace oast::detail {
 
 namespace {
 
-Failure failure(FailureKind kind, const std::string& message) {
-  return {kind, message, {}, {}, {}};
-}
-
 Failure stopped() {
-  Failure result = failure(FailureKind::kernel_died, "the worker was stopped");
+  Failure result = kernel::make_failure(FailureKind::kernel_died, "the worker was stopped");
   result.death.cause = DeathCause::stopped;
   result.death.explanation = result.message;
   return result;
 }
 
-Failure interruption() { return failure(FailureKind::interrupted, "interrupted"); }
+Failure interruption() { return kernel::make_failure(FailureKind::interrupted, "interrupted"); }
 
 std::function<Value(kernel::Engine&)> job_of(const Evaluator::Request& request,
                                              EvalOptions& options) {
@@ -55,15 +52,16 @@ std::shared_ptr<LocalEngine> LocalEngine::start(InProcessOptions options) {
   self->thread_ = start_thread("oast-engine", [self, &up] {
     std::unique_ptr<kernel::Engine> engine;
     try {
+      self->interrupts_ = std::make_unique<LocalInterrupts>();
       engine = kernel::make_lua_engine(*self);
-      self->interrupts_.attach(*engine);
+      self->interrupts_->attach(*engine);
       up.set_value();
     } catch (...) {
       up.set_exception(std::current_exception());
       return;
     }
     self->serve(*engine);
-    self->interrupts_.detach();
+    self->interrupts_->detach();
   });
   try {
     is_up.get();
@@ -131,7 +129,10 @@ std::optional<LocalEngine::Job> LocalEngine::next() {
   if (stopping_) return std::nullopt;
   Job job = std::move(queue_.front());
   queue_.pop_front();
-  if (job.interruptible) running_ = job.request;
+  if (job.interruptible) {
+    running_ = job.request;
+    interrupts_->begin();
+  }
   return job;
 }
 
@@ -139,12 +140,8 @@ void LocalEngine::run(kernel::Engine& engine, Job& job) {
   input_.begin();
   try {
     finish(job, job.run(engine));
-  } catch (const kernel::Interrupted&) {
-    finish(job, interrupted_or_stopped());
-  } catch (const Error& error) {
-    finish(job, error.failure());
-  } catch (const std::exception& error) {
-    finish(job, failure(FailureKind::remote_exception, error.what()));
+  } catch (...) {
+    finish(job, failure_of_exception());
   }
 }
 
@@ -153,13 +150,14 @@ void LocalEngine::finish(const Job& job, Answer answer) {
   {
     const std::lock_guard lock(mutex_);
     running_.reset();
-    interrupts_.clear();
+    interrupts_->end();
   }
   job.request->end(std::move(answer));
 }
 
-Failure LocalEngine::interrupted_or_stopped() const {
-  return running() ? interruption() : stopped();
+Failure LocalEngine::failure_of_exception() const {
+  Failure failure = kernel::failure_of_exception();
+  return failure.kind == FailureKind::interrupted && !running() ? stopped() : failure;
 }
 
 InterruptOutcome LocalEngine::interrupt(std::chrono::milliseconds timeout) {
@@ -169,7 +167,7 @@ InterruptOutcome LocalEngine::interrupt(std::chrono::milliseconds timeout) {
     if (stopping_) raise(stopped());
     if (!running_) return InterruptOutcome::nothing_running;
     request = running_;
-    interrupts_.raise();
+    interrupts_->interrupt();
   }
   if (!request->wait(Pending::Clock::now() + timeout)) return InterruptOutcome::not_interruptible;
   try {
@@ -190,7 +188,7 @@ void LocalEngine::cancel(const std::shared_ptr<LocalRequest>& request) {
     const auto at = std::find_if(queue_.begin(), queue_.end(),
                                  [&](const Job& job) { return job.request == request; });
     if (at == queue_.end()) {
-      if (running_ == request) interrupts_.raise();
+      if (running_ == request) interrupts_->interrupt();
       return;
     }
     queue_.erase(at);
@@ -204,7 +202,7 @@ void LocalEngine::stop() {
     const std::lock_guard lock(mutex_);
     stopping_ = true;
     unbegun.swap(queue_);
-    if (running_) interrupts_.raise();
+    if (running_) interrupts_->interrupt();
     queued_.notify_all();
   }
   for (const auto& job : unbegun) job.request->end(stopped());

@@ -12,6 +12,7 @@
 #include <string>
 #include <string_view>
 #include <thread>
+#include <utility>
 
 #include "local_interrupts.hpp"
 #include "local_request.hpp"
@@ -19,7 +20,10 @@
 #include "oast/in_process_worker.hpp"
 #include "oast/kernel/channel_table.hpp"
 #include "oast/kernel/engine.hpp"
+#include "oast/kernel/engine_channels.hpp"
+#include "oast/kernel/engine_wait.hpp"
 #include "oast/kernel/input_buffer.hpp"
+#include "oast/kernel/input_slot.hpp"
 #include "oast/remote_channel.hpp"
 
 namespace oast::detail {
@@ -46,6 +50,9 @@ class LocalEngine : public kernel::Services,
   Future<Value> channel(Operation operation, ChannelId channel, Value value) override;
 
  private:
+  /// The peer that the surroundings of the engine are; 0 is itself.
+  static constexpr PeerId kHost{1};
+
   struct Job {
     std::shared_ptr<LocalRequest> request;
     std::function<Value(kernel::Engine&)> run;
@@ -63,23 +70,22 @@ class LocalEngine : public kernel::Services,
   /// Says that nothing runs, then ends what ran.
   template <class Answer>
   void finish(const Job& job, Answer answer);
-  Failure interrupted_or_stopped() const;
+  Failure failure_of_exception() const;
   std::shared_ptr<LocalRequest> current() const;
   std::optional<std::string> ask(InputRequest asked);
-  /// Names an operation at a channel, for `cancel`. Each is given once.
-  RequestKey next_key() { return {PeerId{}, RequestId{++last_key_}}; }
-  /// Blocks the engine for the outcome of a channel operation. `begin(key, done)` starts it.
-  template <class Begin>
-  kernel::ChannelTable::Outcome await(const Begin& begin);
+  /// Names an operation at a channel, or an input request. Each is given once.
+  RequestKey next_key() { return {kHost, RequestId{++last_key_}}; }
 
   void output(kernel::Stream stream, std::string_view text) override;
   void flush() override {}  // nothing is buffered
   std::optional<std::string> input(std::string_view prompt, bool password) override;
   std::string read_input(std::size_t most) override;
-  bool interrupted() const noexcept override { return interrupts_.raised(); }
+  bool interrupted() const noexcept override { return interrupts_->raised(); }
   ChannelId make_channel(std::size_t capacity) override { return channels_.make(capacity); }
-  void put(ChannelId channel, Value value) override;
-  std::optional<Value> take(ChannelId channel) override;
+  void put(ChannelId channel, Value value) override {
+    engine_channels_.put(channel, std::move(value));
+  }
+  std::optional<Value> take(ChannelId channel) override { return engine_channels_.take(channel); }
   bool ready(ChannelId channel) override { return channels_.has_value(channel); }
   void close(ChannelId channel) override { channels_.close_once(channel); }
   [[noreturn]] void exit(int code) override;
@@ -87,7 +93,14 @@ class LocalEngine : public kernel::Services,
   const InProcessOptions options_;
   kernel::ChannelTable channels_;
   std::atomic<std::uint64_t> last_key_{0};
-  LocalInterrupts interrupts_;
+  std::unique_ptr<LocalInterrupts> interrupts_;  // made on the engine's thread, before the engine
+  const kernel::EngineWait wait_{[this](const std::function<bool()>& done) {
+                                   interrupts_->waiters().wait(done, std::nullopt);
+                                 },
+                                 [this] { interrupts_->waiters().notify_all(); },
+                                 [this] { return interrupts_->raised(); }};
+  kernel::EngineChannels engine_channels_{channels_, wait_};
+  kernel::InputSlot answer_;
 
   mutable std::mutex mutex_;  // guards the next four
   std::condition_variable queued_;

@@ -1,7 +1,11 @@
 #include "local_interrupts.hpp"
 
+#include <pthread.h>
+
 #include <cerrno>
+#include <chrono>
 #include <csignal>
+#include <optional>
 
 #include "oast/error.hpp"
 #include "thread.hpp"
@@ -10,7 +14,7 @@ namespace oast::detail {
 
 namespace {
 
-constexpr std::chrono::milliseconds kAgain{5};
+constexpr std::chrono::milliseconds kLook{10};
 
 /// Whose engine runs on this thread. Set before the signal is let in, so that the handler finds the
 /// storage made.
@@ -29,6 +33,12 @@ int install(void (*handler)(int)) {
   throw Error(FailureKind::overloaded, "every realtime signal is in use already");
 }
 
+/// The realtime signal of this process for it.
+int signal_number(void (*handler)(int)) {
+  static const int number = install(handler);
+  return number;
+}
+
 void unblock(int number) {
   sigset_t set;
   sigemptyset(&set);
@@ -42,53 +52,43 @@ void LocalInterrupts::on_signal(int) noexcept {
   const int error = errno;
   const LocalInterrupts* self = of_this_thread;
   // A signal may come late, when its request has ended; the flag is down then.
-  if (self != nullptr && self->raised()) self->engine_->interrupt();
+  if (kernel::Engine* engine = self == nullptr ? nullptr : self->engine_.load();
+      engine != nullptr && self->raised())
+    engine->interrupt();
   errno = error;
 }
 
-int LocalInterrupts::signal_number() {
-  static const int number = install(&LocalInterrupts::on_signal);
-  return number;
-}
-
-LocalInterrupts::LocalInterrupts() {
-  sender_ = start_thread("oast-interrupt", [this] { send_signals(); });
+LocalInterrupts::LocalInterrupts() : gate_(::pthread_self(), signal_number(&on_signal), {}) {
+  repeater_ = start_thread("oast-interrupt", [this] { repeat(); });
 }
 
 LocalInterrupts::~LocalInterrupts() {
-  change([this] { over_ = true; });
-  sender_.join();
+  over_ = true;
+  waiters_.notify_all();
+  repeater_.join();
 }
 
 void LocalInterrupts::attach(kernel::Engine& engine) {
-  change([&] {
-    engine_ = &engine;
-    thread_ = pthread_self();
-  });
+  engine_ = &engine;
   of_this_thread = this;
-  unblock(signal_);
+  unblock(signal_number(&on_signal));
 }
 
 void LocalInterrupts::detach() {
   of_this_thread = nullptr;
-  change([this] { engine_ = nullptr; });
+  engine_ = nullptr;
 }
 
-void LocalInterrupts::raise() {
-  change([this] { raised_.store(true, std::memory_order_release); });
+void LocalInterrupts::interrupt() {
+  if (gate_.interrupt_any(0)) waiters_.notify_all();
 }
 
-void LocalInterrupts::clear() {
-  change([this] { raised_.store(false, std::memory_order_release); });
-}
-
-void LocalInterrupts::send_signals() {
-  std::unique_lock lock(mutex_);
-  for (;;) {
-    changed_.wait(lock, [this] { return over_ || (raised() && engine_ != nullptr); });
-    if (over_) return;
-    pthread_kill(thread_, signal_);  // with the lock, which `detach` needs before the thread ends
-    changed_.wait_for(lock, kAgain, [this] { return over_ || !raised(); });
+void LocalInterrupts::repeat() {
+  using Clock = kernel::InterruptGate::Clock;
+  while (!over_) {
+    waiters_.wait([this] { return over_ || raised(); }, std::nullopt);
+    gate_.repeat(Clock::now());
+    waiters_.wait([this] { return over_ || !raised(); }, Clock::now() + kLook);
   }
 }
 

@@ -1,6 +1,5 @@
 // What LocalEngine does for its engine, on the engine's thread.
 #include <utility>
-#include <variant>
 
 #include "local_engine.hpp"
 #include "oast/utf8.hpp"
@@ -35,52 +34,22 @@ std::optional<std::string> LocalEngine::ask(InputRequest asked) {
       request && request->on_input ? request->on_input : options_.on_input;
   if (!callback) return std::nullopt;
 
-  struct Slot {
-    bool answered = false;
-    std::optional<std::string> answer;
-  };
-  const auto slot = std::make_shared<Slot>();
-  // Nobody waits for this thread: the callback may sit at a terminal for ever.
-  start_thread("oast-input", [weak = weak_from_this(), slot, callback, asked = std::move(asked)] {
-    std::optional<std::string> answer;
-    try {
-      answer = callback(asked);
-    } catch (...) {  // counts as end of input, as InputCallback says
-      answer.reset();
-    }
-    const auto self = weak.lock();
-    if (!self) return;
-    self->interrupts_.change([&] { *slot = {true, std::move(answer)}; });
-  }).detach();
-  if (!interrupts_.wait([&] { return slot->answered; })) throw kernel::Interrupted();
-  return slot->answer;
-}
-
-template <class Begin>
-kernel::ChannelTable::Outcome LocalEngine::await(const Begin& begin) {
-  using Outcome = kernel::ChannelTable::Outcome;
-  std::optional<Outcome> outcome;
-  const auto here = [&] { return outcome.has_value(); };
   const RequestKey key = next_key();
-  begin(key, [&](Outcome came) { interrupts_.change([&] { outcome = std::move(came); }); });
-  if (!interrupts_.wait(here)) {
-    if (channels_.cancel(key)) throw kernel::Interrupted();
-    interrupts_.wait_through(here);  // another thread was quicker
-  }
-  if (std::holds_alternative<Failure>(*outcome) && !running()) throw kernel::Interrupted();
-  return std::move(*outcome);
-}
-
-void LocalEngine::put(ChannelId channel, Value value) {
-  kernel::ChannelTable::check(await([&](RequestKey key, kernel::ChannelTable::Done done) {
-    channels_.put(channel, key, std::move(value), std::move(done));
-  }));
-}
-
-std::optional<Value> LocalEngine::take(ChannelId channel) {
-  return channels_.taken(channel, await([&](RequestKey key, kernel::ChannelTable::Done done) {
-                           channels_.take(channel, key, std::move(done));
-                         }));
+  return answer_.ask(key, wait_, [&] {
+    // Nobody waits for this thread: the callback may sit at a terminal for ever.
+    start_thread("oast-input", [weak = weak_from_this(), key, callback, asked = std::move(asked)] {
+      std::optional<std::string> answer;
+      try {
+        answer = callback(asked);
+      } catch (...) {  // counts as end of input, as InputCallback says
+        answer.reset();
+      }
+      const auto self = weak.lock();
+      if (!self) return;
+      self->answer_.answer(key, std::move(answer));
+      self->wait_.notify();
+    }).detach();
+  });
 }
 
 void LocalEngine::exit(int code) {

@@ -4,6 +4,8 @@
 #include <string>
 #include <utility>
 
+#include "oast/kernel/engine_failure.hpp"
+
 namespace oast::kernel {
 
 namespace {
@@ -11,20 +13,16 @@ namespace {
 /// Operations that may be parked at one side of one channel.
 constexpr std::size_t kMostParked = 65536;
 
-Failure failure(FailureKind kind, std::string message) {
-  return {.kind = kind, .message = std::move(message), .type = {}, .traceback = {}, .death = {}};
-}
-
 Failure crowded() {
-  return failure(FailureKind::overloaded, "too many operations wait for this channel");
+  return make_failure(FailureKind::overloaded, "too many operations wait for this channel");
 }
 
 }  // namespace
 
 Failure ChannelTable::unknown(ChannelId id) const {
   if (ended_) return *ended_;
-  return failure(FailureKind::not_found,
-                 "channel " + std::to_string(id.value) + " is closed or never was");
+  return make_failure(FailureKind::not_found,
+                      "channel " + std::to_string(id.value) + " is closed or never was");
 }
 
 void ChannelTable::end(const Failure& failure) {

@@ -7,14 +7,28 @@
 #include <string>
 
 #include "oast/ids.hpp"
+#include "oast/kernel/engine.hpp"
+#include "oast/kernel/engine_wait.hpp"
 
 namespace oast::kernel {
 
 /// Where the answer to an InputRequest is put down. One request at a time waits for one.
 ///
-/// Threads: open and close on the thread that asks, the rest on any.
+/// Threads: ask, open and close on the thread that asks, the rest on any.
 class InputSlot {
  public:
+  /// Asks by `send()`, and waits for the answer. Throws Interrupted.
+  template <class Send>
+  std::optional<std::string> ask(RequestKey key, const EngineWait& wait, const Send& send) {
+    open(key);
+    send();
+    wait.wait([&] { return answered() || wait.stopped(); });
+    const bool came = answered();
+    auto answer = close();
+    if (!came) throw Interrupted{};
+    return answer;
+  }
+
   /// Waits for the host's answer from now on.
   void open(RequestKey key);
   /// Whatever comes now is too late. The line, or nothing if none came or the input has ended.

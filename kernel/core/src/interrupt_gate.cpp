@@ -1,4 +1,4 @@
-#include "interrupt_gate.hpp"
+#include "oast/kernel/interrupt_gate.hpp"
 
 #include <sys/syscall.h>
 #include <unistd.h>
@@ -22,7 +22,7 @@ InterruptGate::InterruptGate(pthread_t engine, int signal, SignalChildren signal
 void InterruptGate::begin(std::uint64_t sequence, RequestKey key) {
   const std::lock_guard lock(mutex_);
   running_ = Running{sequence, key, Clock::now()};
-  starts_.begin();
+  if (signal_children_) starts_.begin();
   ++begun_;
 }
 
@@ -31,7 +31,7 @@ void InterruptGate::end() {
   {
     const std::lock_guard lock(mutex_);
     running_.reset();
-    starts_.end();
+    if (signal_children_) starts_.end();
     signalled = interrupted_.exchange(0) != 0;
   }
   // A signal that was sent is pending by now at the latest, and no system call returns before the
@@ -50,7 +50,7 @@ std::optional<InterruptGate::Running> InterruptGate::interrupt_if(const Matches&
   if (interrupted_++ == 0) ++hits_;
   thread_signalled_ = children_signalled_ = Clock::now();
   signal_thread();
-  signal_children_(starts_.current());
+  if (signal_children_) signal_children_(starts_.current());
   return running_;
 }
 
@@ -73,7 +73,7 @@ void InterruptGate::repeat(Clock::time_point now) {
     thread_signalled_ = now;
     signal_thread();
   }
-  if (now - children_signalled_ >= kChildrenAgain) {
+  if (signal_children_ && now - children_signalled_ >= kChildrenAgain) {
     children_signalled_ = now;
     signal_children_(starts_.current());
   }

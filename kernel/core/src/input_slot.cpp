@@ -1,4 +1,4 @@
-#include "input_slot.hpp"
+#include "oast/kernel/input_slot.hpp"
 
 #include <utility>
 

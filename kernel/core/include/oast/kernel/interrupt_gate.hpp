@@ -11,7 +11,7 @@
 #include <optional>
 
 #include "oast/ids.hpp"
-#include "request_start.hpp"
+#include "oast/kernel/request_start.hpp"
 
 namespace oast::kernel {
 
@@ -29,10 +29,10 @@ class InterruptGate {
     Clock::time_point since;
   };
 
-  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children` is called with the
-  /// start of the request, whenever a running request is to be made to stop: at once and, because a
-  /// signal can come between a look at the flag and the system call that it should have ended,
-  /// again and again until it does.
+  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children`, if there is one, is
+  /// called with the start of the request, whenever a running request is to be made to stop: at
+  /// once and, because a signal can come between a look at the flag and the system call that it
+  /// should have ended, again and again until it does.
   using SignalChildren = std::function<void(const RequestStart&)>;
   InterruptGate(pthread_t engine, int signal, SignalChildren signal_children);
 

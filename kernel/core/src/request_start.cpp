@@ -1,4 +1,4 @@
-#include "request_start.hpp"
+#include "oast/kernel/request_start.hpp"
 
 #include <dirent.h>
 #include <fcntl.h>
