@@ -32,6 +32,16 @@ bool prepare() {
   return AcceptFilter::install();
 }
 
+/// Without the receive buffers of libzmq, in which small messages lie with others: one that is
+/// kept, in a queue or a log, would keep all of the 8 KiB, and memory would be bounded in name
+/// only.
+zmq::context_t make_context() {
+  constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV, which zmq.h has as a draft only
+  zmq::context_t context(1);
+  ::zmq_ctx_set(context.handle(), kZeroCopyReceive, 0);
+  return context;
+}
+
 }  // namespace
 
 struct Broker::Impl {
@@ -70,7 +80,7 @@ struct Broker::Impl {
   const bool filters = prepare();
   const std::string token = make_token();
   const std::string inproc;
-  zmq::context_t context{1};
+  zmq::context_t context = make_context();
   RuntimeDir directory{options.directory, token};
   DataDir data{options.data_dir};
   IdSource ids{data ? data.id_file() : directory.id_file()};

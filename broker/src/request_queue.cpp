@@ -21,7 +21,7 @@ RequestQueue::Accepted RequestQueue::accept(RequestKey key, wire::Reply reply, w
     open.bytes = bytes;
     open.place = its.first_place + its.waiting.size();
     open.keep = keep;
-    its.waiting.push_back({key, {}});
+    its.waiting.push_back({key, &open, {}});
     its.waiting.back().packet = std::move(packet);
   } catch (...) {
     open_.erase(place);
@@ -63,6 +63,7 @@ std::optional<RequestQueue::Dispatch> RequestQueue::dispatch_of(Lane& lane) {
   if (dropped(lane.waiting.front().key)) return std::nullopt;  // about to be ended
   const std::uint64_t sequence = last_sequence_ + 1;
   const RequestKey key = lane.waiting.front().key;
+  Open& open = *lane.waiting.front().open;
   lane.dispatched.push_back({sequence, key});
   ++dispatched_count_;
   last_sequence_ = sequence;
@@ -70,14 +71,13 @@ std::optional<RequestQueue::Dispatch> RequestQueue::dispatch_of(Lane& lane) {
   lane.waiting.pop_front();
   ++lane.first_place;
   --waiting_count_;
-  Open& open = open_.at(key);
   open.stage = Stage::dispatched;
   open.sequence = sequence;
   return next;
 }
 
 void RequestQueue::drop_cancelled(Lane& lane) {
-  while (!lane.waiting.empty() && lane.waiting.front().cancelled) {
+  while (!lane.waiting.empty() && lane.waiting.front().open == nullptr) {
     lane.waiting.pop_front();
     ++lane.first_place;
   }
@@ -86,10 +86,11 @@ void RequestQueue::drop_cancelled(Lane& lane) {
 /// Its next use may count places from 0 again: of its last nothing is open. Lane 0, which nearly
 /// all use, stays.
 void RequestQueue::drop_if_idle(std::uint32_t lane) {
+  if (lane == 0) return;
   const auto found = lanes_.find(lane);
   if (found == lanes_.end()) return;
   drop_cancelled(found->second);
-  if (lane != 0 && found->second.idle()) lanes_.erase(found);
+  if (found->second.idle()) lanes_.erase(found);
 }
 
 const RequestQueue::Open* RequestQueue::find(RequestKey key) const {
@@ -125,13 +126,16 @@ std::optional<RequestQueue::Open> RequestQueue::end(RequestKey key) {
 
 void RequestQueue::mark_cancelled(Waiting& place) {
   place.packet = {};
-  place.cancelled = true;
+  place.open = nullptr;
   --waiting_count_;
 }
 
 /// Where it is, or would be.
 std::deque<RequestQueue::Dispatched>::iterator RequestQueue::find_dispatched(
     Lane& lane, std::uint64_t sequence) {
+  // Most kernels answer in order.
+  if (!lane.dispatched.empty() && lane.dispatched.front().sequence == sequence)
+    return lane.dispatched.begin();
   return std::ranges::lower_bound(lane.dispatched, sequence, {}, &Dispatched::sequence);
 }
 
@@ -185,7 +189,7 @@ bool RequestQueue::end_some_of_left(std::size_t most) {
     left.end = std::min(left.end, lane->second.first_place + waiting.size());
     for (; seen < most && left.next < left.end; ++seen, ++left.next) {
       const Waiting& place = waiting[left.next - lane->second.first_place];
-      if (place.key.host != left.host || place.cancelled || !dropped(place.key)) continue;
+      if (place.key.host != left.host || place.open == nullptr || !dropped(place.key)) continue;
       bytes_ -= open_.at(place.key).bytes;
       open_.erase(place.key);
       mark_cancelled(waiting[left.next - lane->second.first_place]);

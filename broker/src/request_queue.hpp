@@ -96,8 +96,8 @@ class RequestQueue {
  private:
   struct Waiting {
     RequestKey key;
+    Open* open;  ///< in open_; nullptr: it has ended
     wire::Packet packet;
-    bool cancelled = false;
   };
 
   struct Dispatched {

@@ -7,6 +7,7 @@
 #include <string>
 
 #include "cli_fixture.hpp"
+#include "process.hpp"
 
 using namespace oast::test;
 
@@ -34,16 +35,6 @@ std::string sent(const Nest& nest, const std::string& kernel, const std::string&
   REQUIRE(ended.out.size() > 3);
   return ended.out.substr(0, ended.out.size() - 1);
 }
-
-#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)
-std::uint64_t resident_bytes(pid_t pid) {
-  std::uint64_t size = 0;
-  std::uint64_t resident = 0;
-  std::ifstream("/proc/" + std::to_string(pid) + "/statm") >> size >> resident;
-  REQUIRE(resident > 0);
-  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
-}
-#endif
 
 std::string lines(int first, int last) {
   std::string text;

@@ -144,4 +144,21 @@ TEST_CASE("a request that has a deadline fails with a timeout that its broker en
   });
 }
 
+#if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep freed memory
+TEST_CASE("P4: small records that come one at a time take no more memory than they are") {
+  const Daemon daemon;
+  // Of a host in a session replies are in the log, too.
+  const Broker broker = Broker::connect(daemon.directory().string(), {.session = "small"});
+  Worker worker = broker.start("lua");
+  const auto print = [&](int times) {
+    for (int i = 0; i < times; ++i) worker.remote_eval_wait("print('x')");
+  };
+  print(100);
+  const auto before = resident_bytes(daemon.pid());
+  print(6000);
+  // Of the log 1 MiB is in memory.
+  CHECK(resident_bytes(daemon.pid()) < before + (8U << 20));
+}
+#endif
+
 }  // namespace oast::test

@@ -85,6 +85,14 @@ bool all_stopped(pid_t pid) {
                      [](const auto& thread) { return state_in(thread.path() / "stat") == 'T'; });
 }
 
+// proc(5): statm counts in pages.
+std::uint64_t resident_bytes(pid_t pid) {
+  std::uint64_t size = 0;
+  std::uint64_t resident = 0;
+  std::ifstream(in_proc(pid, "statm")) >> size >> resident;
+  return resident * static_cast<std::uint64_t>(::sysconf(_SC_PAGESIZE));
+}
+
 Process::Process(const std::string& program, std::vector<std::string> arguments,
                  const Pipes& pipes) {
   Plumbing plumbing;

@@ -3,6 +3,7 @@
 
 #include <sys/types.h>
 
+#include <cstdint>
 #include <optional>
 #include <string>
 #include <vector>
@@ -17,6 +18,9 @@ bool exists(pid_t pid);
 bool lives(pid_t pid);
 /// True when every thread of the process is stopped, as SIGSTOP does, which takes a moment.
 bool all_stopped(pid_t pid);
+
+/// What of its memory is in RAM; 0: there is no such process.
+std::uint64_t resident_bytes(pid_t pid);
 
 /// A process of the test. Killed and reaped when destroyed.
 class Process {
