@@ -232,8 +232,7 @@ class Launch {
 
 /// The process above: as long as `launcher` lives it only wakes it, and afterwards ends what is
 /// left. Returns when everything is gone.
-void guard(pid_t launcher, std::chrono::milliseconds grace) {
-  const int signals = block_signals();
+void guard(pid_t launcher, std::chrono::milliseconds grace, int signals) {
   DescendantTermination termination;
   std::optional<Clock::time_point> deadline;
   for (;;) {
@@ -259,10 +258,9 @@ void guard(pid_t launcher, std::chrono::milliseconds grace) {
   }
 }
 
-void launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard) {
+void launch_kernel(std::chrono::milliseconds grace, char** arguments, int guard, int signals) {
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   ::prctl(PR_SET_PDEATHSIG, SIGCONT);  // without the guard nobody else wakes it
-  const int signals = block_signals();
   const std::string details = read_details();
   if (details.empty()) return;
   int ends[2];
@@ -290,10 +288,13 @@ int main(int argc, char** argv) {
   ::fcntl(launch::kBrokerFd, F_SETFD, FD_CLOEXEC);
   ::prctl(PR_SET_CHILD_SUBREAPER, 1);
   const auto self = static_cast<int>(::syscall(SYS_pidfd_open, ::getpid(), 0));
+  // Before the fork: a launcher that is told at once that nobody wants its kernel ends before the
+  // guard has got any further. The descriptor tells each of the two of its own signals.
+  const int signals = block_signals();
   const pid_t launcher = ::fork();
   if (launcher < 0) fail("cannot start", argv[3]);
-  if (launcher == 0) launch_kernel(grace, argv + 2, self);
+  if (launcher == 0) launch_kernel(grace, argv + 2, self, signals);
   ::close(launch::kOutboxFd);
-  if (launcher > 0) guard(launcher, grace);
+  if (launcher > 0) guard(launcher, grace, signals);
   std::_Exit(0);  // with nothing to tidy up
 }
