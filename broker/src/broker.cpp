@@ -12,6 +12,7 @@
 #include "event_loop.hpp"
 #include "id_source.hpp"
 #include "logger.hpp"
+#include "oast/dial.hpp"
 #include "router.hpp"
 #include "runtime_dir.hpp"
 #include "secrets.hpp"
@@ -30,16 +31,6 @@ bool prepare() {
   raise_descriptor_limit();
   require_descriptors(kPerBroker, "make a broker");
   return AcceptFilter::install();
-}
-
-/// Without the receive buffers of libzmq, in which small messages lie with others: one that is
-/// kept, in a queue or a log, would keep all of the 8 KiB, and memory would be bounded in name
-/// only.
-zmq::context_t make_context() {
-  constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV, which zmq.h has as a draft only
-  zmq::context_t context(1);
-  ::zmq_ctx_set(context.handle(), kZeroCopyReceive, 0);
-  return context;
 }
 
 }  // namespace
@@ -80,7 +71,7 @@ struct Broker::Impl {
   const bool filters = prepare();
   const std::string token = make_token();
   const std::string inproc;
-  zmq::context_t context = make_context();
+  zmq::context_t context = wire::make_context();
   RuntimeDir directory{options.directory, token};
   DataDir data{options.data_dir};
   IdSource ids{data ? data.id_file() : directory.id_file()};

@@ -90,14 +90,6 @@ void KernelLog::drop_payload(std::uint64_t number) {
   settle(*entry);
 }
 
-bool KernelLog::keep(std::uint64_t number) {
-  Entry* const entry = find(number);
-  if (entry == nullptr || !entry->pinned) return false;
-  if (!entry->kept && number < window_first_) return false;
-  entry->kept = true;
-  return true;
-}
-
 void KernelLog::settle(Entry& entry) {
   if (!entry.evictable()) return;
   const std::uint64_t number = entry.record.number;

@@ -59,9 +59,6 @@ class KernelLog {
   void mark_done(std::uint64_t number);
   /// The reply's host has acknowledged it. Does nothing for records that are no reply.
   void drop_payload(std::uint64_t number);
-  /// As `append` with `keep`, for a reply that is not acknowledged. False when it is too late: it
-  /// is acknowledged, or so old that it would not be stored.
-  bool keep(std::uint64_t number);
 
   /// All records up to this number are done.
   std::uint64_t released() const { return released_; }

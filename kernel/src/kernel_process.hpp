@@ -11,6 +11,7 @@
 #include "control.hpp"
 #include "dispatcher.hpp"
 #include "launch_details.hpp"
+#include "oast/dial.hpp"
 #include "oast/fd.hpp"
 #include "services.hpp"
 #include "shared.hpp"
@@ -92,7 +93,7 @@ class KernelProcess {
   void disconnect();
 
   const Options options_;
-  zmq::context_t context_{1};
+  zmq::context_t context_ = wire::make_context();
   Shared shared_;
   Dispatcher dispatcher_{shared_};
   RuntimeServices services_{shared_, [this](int code) { leave(code); }};

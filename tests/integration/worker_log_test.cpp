@@ -159,6 +159,20 @@ TEST_CASE("P4: small records that come one at a time take no more memory than th
   // Of the log 1 MiB is in memory.
   CHECK(resident_bytes(daemon.pid()) < before + (8U << 20));
 }
+
+TEST_CASE("P4: a log that is followed and not read takes no more memory than its records are") {
+  const Daemon daemon;
+  const Broker broker = daemon.connect();
+  Worker worker = broker.start("lua");
+  const LogReader reader = worker.read_log({.follow = true});
+  const auto print = [&](int times) {
+    for (int i = 0; i < times; ++i) worker.remote_eval_wait("print('x')");
+  };
+  print(100);
+  const auto before = resident_bytes(::getpid());
+  print(4000);
+  CHECK(resident_bytes(::getpid()) < before + (8U << 20));
+}
 #endif
 
 }  // namespace oast::test

@@ -1,7 +1,9 @@
 #include "process.hpp"
 
 #include <fcntl.h>
+#include <poll.h>
 #include <spawn.h>
+#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -13,7 +15,6 @@
 #include <filesystem>
 #include <fstream>
 #include <system_error>
-#include <thread>
 
 #include "waiting.hpp"
 
@@ -43,12 +44,12 @@ fs::path in_proc(pid_t pid, const char* name) {
 }
 
 /// What a child gets for its descriptors, and our ends of it.
-class Plumbing {
+class ChildPipes {
  public:
-  Plumbing() { check(::posix_spawn_file_actions_init(&actions_), "posix_spawn"); }
-  ~Plumbing() { ::posix_spawn_file_actions_destroy(&actions_); }
-  Plumbing(const Plumbing&) = delete;
-  Plumbing& operator=(const Plumbing&) = delete;
+  ChildPipes() { check(::posix_spawn_file_actions_init(&actions_), "posix_spawn"); }
+  ~ChildPipes() { ::posix_spawn_file_actions_destroy(&actions_); }
+  ChildPipes(const ChildPipes&) = delete;
+  ChildPipes& operator=(const ChildPipes&) = delete;
 
   /// The end that stays with us.
   Fd add(int descriptor, int bytes = 0) {
@@ -95,16 +96,16 @@ std::uint64_t resident_bytes(pid_t pid) {
 
 Process::Process(const std::string& program, std::vector<std::string> arguments,
                  const Pipes& pipes) {
-  Plumbing plumbing;
-  if (pipes.in) in_ = plumbing.add(STDIN_FILENO);
-  if (pipes.out) out_ = plumbing.add(STDOUT_FILENO);
-  if (pipes.err) err_ = plumbing.add(STDERR_FILENO, pipes.err_bytes);
+  ChildPipes child_pipes;
+  if (pipes.in) in_ = child_pipes.add(STDIN_FILENO);
+  if (pipes.out) out_ = child_pipes.add(STDOUT_FILENO);
+  if (pipes.err) err_ = child_pipes.add(STDERR_FILENO, pipes.err_bytes);
   // An absolute path stays as it is.
   std::string path = (fs::read_symlink("/proc/self/exe").parent_path() / program).string();
   std::vector<char*> argv{path.data()};
   for (std::string& argument : arguments) argv.push_back(argument.data());
   argv.push_back(nullptr);
-  check(::posix_spawn(&pid_, path.c_str(), plumbing.actions(), nullptr, argv.data(), environ),
+  check(::posix_spawn(&pid_, path.c_str(), child_pipes.actions(), nullptr, argv.data(), environ),
         path);
 }
 
@@ -127,15 +128,13 @@ int Process::wait() {
 }
 
 std::optional<int> Process::wait_generously() {
-  const auto deadline = std::chrono::steady_clock::now() + kGenerous;
-  while (!status_ && std::chrono::steady_clock::now() < deadline) {
-    int status = 0;
-    if (::waitpid(pid_, &status, WNOHANG) == pid_)
-      status_ = status;
-    else
-      std::this_thread::sleep_for(std::chrono::milliseconds(2));
-  }
-  return status_;
+  if (status_) return status_;
+  const Fd ended(static_cast<int>(::syscall(SYS_pidfd_open, pid_, 0)));
+  if (!ended) check(errno, "pidfd_open");
+  pollfd waited{ended.get(), POLLIN, 0};
+  const std::chrono::milliseconds most = kGenerous;
+  if (::poll(&waited, 1, static_cast<int>(most.count())) != 1) return std::nullopt;
+  return wait();
 }
 
 bool read_until(int fd, const std::string& wanted) {

@@ -9,6 +9,8 @@
 #include <fstream>
 #include <utility>
 
+#include "oast/dial.hpp"
+
 namespace oast::detail {
 
 namespace {
@@ -93,7 +95,7 @@ BrokerEndpoint find_daemon(std::string_view directory_or_name, std::string token
           .data = endpoint("data.sock"),
           .events = endpoint("events.sock"),
           .token = std::move(token),
-          .own_context = std::make_unique<zmq::context_t>(1),
+          .own_context = std::make_unique<zmq::context_t>(wire::make_context()),
           .embedded = nullptr};
 }
 

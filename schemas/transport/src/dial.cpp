@@ -44,6 +44,13 @@ void require_listener(const std::string& endpoint) {
 
 }  // namespace
 
+zmq::context_t make_context() {
+  constexpr int kZeroCopyReceive = 10;  // ZMQ_ZERO_COPY_RECV, which zmq.h has as a draft only
+  zmq::context_t context(1);
+  ::zmq_ctx_set(context.handle(), kZeroCopyReceive, 0);
+  return context;
+}
+
 bool listens(const std::string& endpoint) try {
   require_listener(endpoint);
   return true;

@@ -28,6 +28,12 @@ struct Connection {
   RequestId last_request{};
 };
 
+/// A context for the sockets of a broker or a peer, whose messages need the memory that their size
+/// says. By default libzmq leaves small ones in the buffer of 8 KiB (config.hpp, in_batch_size)
+/// into which it received them: one that is kept, in a queue or a log, keeps all of it, and a bound
+/// in bytes bounds no memory.
+zmq::context_t make_context();
+
 /// Whether somebody listens at an endpoint; true of one that is no ipc path. Does not block.
 bool listens(const std::string& endpoint);
 
