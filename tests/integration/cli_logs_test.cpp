@@ -31,6 +31,7 @@ Json row(const Nest& nest, const std::string& name) {
 /// Sends it and leaves: its label.
 std::string sent(const Nest& nest, const std::string& kernel, const std::string& code) {
   const auto ended = run(nest, {"eval", "--to", kernel, "--no-wait", code});
+  INFO(ended.err);
   REQUIRE(ended.code == 0);
   REQUIRE(ended.out.size() > 3);
   return ended.out.substr(0, ended.out.size() - 1);
@@ -59,6 +60,8 @@ TEST_CASE("a request that nobody waits for is waited for later, and ends as eval
     CHECK(failed.out == "before\n");
     CHECK(contains(failed.err, "boom"));
   }
+  // Whether or not it has failed before the command has left.
+  for (int i = 0; i < 30; ++i) sent(nest, "work", "error('boom')");
   const auto died = sent(nest, "work", "print('last') os.exit(3)");
   const auto id = std::to_string(row(nest, "work").at("id").get<int>());
   const auto waited = run(nest, {"wait", id, died});

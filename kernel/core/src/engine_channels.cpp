@@ -3,7 +3,6 @@
 #include <memory>
 #include <thread>
 #include <utility>
-#include <variant>
 
 #include "oast/kernel/engine.hpp"
 
@@ -32,8 +31,6 @@ ChannelTable::Outcome EngineChannels::operate(const Start& start) {
     if (!operation->done && channels_.cancel(self)) throw Interrupted{};
     // Not parked any more: another thread is completing it right now.
     while (!operation->done) std::this_thread::yield();
-    // All that waited failed because the end is near, which the code is not to catch.
-    if (std::holds_alternative<Failure>(operation->outcome) && wait_.stopped()) throw Interrupted{};
   }
   return std::move(operation->outcome);
 }

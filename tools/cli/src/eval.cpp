@@ -116,6 +116,22 @@ int evaluate(const EvalCommand& command) {
   return exit_code(outcome);
 }
 
+/// The request has begun, or waits, and `oast wait` will show what this failure is; else it was
+/// refused.
+bool is_outcome(const Failure& failure) {
+  switch (failure.kind) {
+    case FailureKind::remote_exception:
+    case FailureKind::interrupted:
+    case FailureKind::timeout:
+    case FailureKind::disconnected:  // this command has left
+      return true;
+    case FailureKind::kernel_died:
+      return !failure.death.explanation.empty();  // none: it is being stopped
+    default:
+      return false;
+  }
+}
+
 /// Leaves the request to the kernel and its log.
 int send_only(const EvalCommand& command) {
   SignalReader signals;
@@ -131,7 +147,7 @@ int send_only(const EvalCommand& command) {
   if (future.ready()) try {
       static_cast<void>(future.get());
     } catch (const Error& error) {
-      if (error.kind() != FailureKind::disconnected) {
+      if (!is_outcome(error.failure())) {
         explain(error.failure());
         return exit_code(error.kind());
       }
