@@ -9,7 +9,7 @@
 
 namespace oast::test {
 
-inline constexpr std::chrono::seconds kGenerous{20};
+inline constexpr std::chrono::seconds kGenerous{60};
 
 /// Blocks until `fact()` is true; fails the test at the deadline, which says `what`.
 void eventually(const std::function<bool()>& fact, const char* what);

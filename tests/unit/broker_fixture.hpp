@@ -102,7 +102,10 @@ struct BrokerFixture {
     o.directory = scratch.path() / "b";
     o.specs = std::move(specs);
     o.log_level = "off";
-    if (clock) o.clock = clock;
+    if (clock)
+      o.clock = clock;
+    else
+      o.heartbeat_misses = 10'000;  // hosts here answer Pings only when their test comes to it
     if (adjust) adjust(o);
     return o;
   }

@@ -169,7 +169,7 @@ TEST_CASE("a request that is sent again in a session runs once") {
   wire::InterruptT interrupt;
   interrupt.kernel = kernel.value;
   interrupt.request = 2;
-  interrupt.timeout_ms = 20'000;
+  interrupt.timeout_ms = 60'000;
   send(host.control, PeerId{}, 4, interrupt);
   Replies replies;
   count_replies(host.data, replies, 2);

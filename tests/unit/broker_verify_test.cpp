@@ -168,7 +168,7 @@ TEST_CASE("P2: a death is told after the kernel's last message, also one that ta
     const auto whole = value.Finish();
     wire::ResultBuilder result(builder);
     result.add_value(whole);
-    data.set(zmq::sockopt::linger, 20'000);
+    data.set(zmq::sockopt::linger, 60'000);
     send_packet(data, host.self, writer.finish(RequestId{i}, result.Finish(), i));
   }
   kernel.connection.reset();

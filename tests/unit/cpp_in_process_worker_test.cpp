@@ -10,13 +10,13 @@
 #include <vector>
 
 #include "oast/oast.hpp"
+#include "waiting.hpp"
 
 using namespace oast;
+using namespace oast::test;
 using namespace std::chrono_literals;
 
 namespace {
-
-constexpr auto kGenerous = 20s;
 
 FailureKind kind_of(const Future<Value>& future) {
   try {

@@ -39,7 +39,7 @@ struct Pair {
 /// Waits until `socket` has something.
 void await(zmq::socket_t& socket) {
   zmq::pollitem_t item{socket.handle(), 0, ZMQ_POLLIN, 0};
-  REQUIRE(zmq::poll(&item, 1, std::chrono::seconds(20)) == 1);
+  REQUIRE(zmq::poll(&item, 1, std::chrono::seconds(60)) == 1);
 }
 
 /// The next good message; counts the bad ones before it.
@@ -231,7 +231,7 @@ TEST_CASE("packets keep their content and their order from thread to thread") {
       Packet packet = result(writer, value(i));
       while (!wire::send(pair.left, PeerId{1}, packet)) {
         zmq::pollitem_t item{pair.left.handle(), 0, ZMQ_POLLOUT, 0};
-        zmq::poll(&item, 1, std::chrono::seconds(20));
+        zmq::poll(&item, 1, std::chrono::seconds(60));
       }
     }
   });
