@@ -9,13 +9,14 @@ root=$(cd "$(dirname "${BASH_SOURCE[0]}")/.." && pwd)
 build_packages=(
   cmake ninja-build g++ pkgconf ccache
   libzmq3-dev cppzmq-dev libflatbuffers-dev flatbuffers-compiler libspdlog-dev nlohmann-json3-dev libutfcpp-dev
-  liblua5.4-dev libcli11-dev libedit-dev doctest-dev python3
+  liblua5.4-dev libcli11-dev libedit-dev libssl-dev libsqlite3-dev doctest-dev python3
 )
 # And to check the code.
 # shellcheck disable=SC2034
 check_packages=(
   clang-format clang-tidy clang libclang-rt-14-dev shellcheck
   python3-numpy python3-cloudpickle python3-ipython python3-matplotlib mypy libpython3.11-testsuite
+  python3-ipykernel python3-jupyter-client python3-jupyter-kernel-test python3-nbclient python3-nbconvert
   python3-execnet python3-pip python3-venv python3-setuptools python3-wheel
 )
 

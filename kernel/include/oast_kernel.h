@@ -187,12 +187,16 @@ OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
  * kernel shall end, and is not held up afterwards. */
 OAST_KERNEL_API oast_status oast_kernel_output(oast_kernel* kernel, uint64_t tag,
                                                oast_stream stream, const char* text, size_t size);
+/* Of oast_kernel_display. */
+enum {
+  OAST_DISPLAY_UPDATE = 1, /* it replaces what was shown under display_id */
+  OAST_DISPLAY_RESULT = 2  /* it is the value that the request ends with: OAST_WANT_DISPLAYED */
+};
 /* Shows one thing in several forms. `display_id` (terminated) names it for later; NULL or "": none.
- * With `update` it replaces what was shown under that name. Copies. Blocks as oast_kernel_output.
- * Any thread. */
+ * `flags`: of OAST_DISPLAY_*, or 0. Copies. Blocks as oast_kernel_output. Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_display(oast_kernel* kernel, uint64_t tag,
                                                 const oast_mime_part* parts, size_t count,
-                                                const char* display_id, int update);
+                                                const char* display_id, int flags);
 /* Takes away what the request has shown so far; with `wait`, when the next output comes. Blocks as
  * oast_kernel_output. Any thread. */
 OAST_KERNEL_API oast_status oast_kernel_clear_output(oast_kernel* kernel, uint64_t tag, int wait);

@@ -25,10 +25,13 @@ Display::Part part_from_c(const oast_mime_part& part) {
   return {to_utf8(part.mime), Buffer::copy_of(data)};
 }
 
-Display display_from_c(const oast_mime_part* parts, std::size_t count, const char* id, int update) {
+Display display_from_c(const oast_mime_part* parts, std::size_t count, const char* id, int flags) {
   Display display;
   display.id = id == nullptr ? std::string() : to_utf8(id);
-  display.update = update != 0;
+  display.update = (flags & OAST_DISPLAY_UPDATE) != 0;
+  display.result = (flags & OAST_DISPLAY_RESULT) != 0;
+  if ((flags & ~(OAST_DISPLAY_UPDATE | OAST_DISPLAY_RESULT)) != 0)
+    throw Error(FailureKind::invalid, "there is no such flag of a display");
   if (display.update && display.id.empty())
     throw Error(FailureKind::invalid, "an update needs the display_id of what it replaces");
   for (std::size_t i = 0; i < count; ++i) display.parts.push_back(part_from_c(parts[i]));
@@ -60,9 +63,9 @@ oast_status oast_kernel_output(oast_kernel* kernel, uint64_t tag, oast_stream st
 }
 
 oast_status oast_kernel_display(oast_kernel* kernel, uint64_t tag, const oast_mime_part* parts,
-                                size_t count, const char* display_id, int update) {
+                                size_t count, const char* display_id, int flags) {
   return guarded([&] {
-    const Display display = display_from_c(parts, count, display_id, update);
+    const Display display = display_from_c(parts, count, display_id, flags);
     kernel->services().display(owner_of(*kernel, tag), display);
     return OAST_OK;
   });

@@ -148,7 +148,8 @@ void Outputs::send_now(RequestKey owner, wire::OutputKind kind, const Display& d
   }
   const auto list = builder.CreateVector(parts);
   const auto id = writer_.string(display.id);
-  const auto output = wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait);
+  const auto output =
+      wire::CreateOutput(builder, kind, 0, 0, list, id, display.update, wait, display.result);
   outbox_.send(owner.host, writer_.finish(owner.id, output, wire::kNumberLater));
 }
 

@@ -26,6 +26,7 @@ struct Display {
   std::vector<Part> parts;
   std::string id;  ///< names it for later updates; may be empty
   bool update = false;
+  bool result = false;  ///< the value that the request ends with
 };
 
 /// Brings what the engine prints and what comes out of the captured descriptors into one order, and

@@ -143,7 +143,10 @@ typedef enum oast_want {
   OAST_WANT_DONE = 1,    /* nil is sent; the value stays in the kernel */
   OAST_WANT_NOTHING = 2, /* as DONE, and nothing is sent at all */
   OAST_WANT_CHANNEL = 3, /* it must be a channel: its number is sent, as int64 */
-  OAST_WANT_SHOWN = 4    /* as VALUE, for a person: what would be native may be displayed instead */
+  OAST_WANT_SHOWN = 4,   /* as VALUE, for a person: what would be native may be displayed instead */
+  /* For a notebook: unless it is nil it is displayed in all its forms, as OAST_DISPLAY_RESULT, and
+   * nil is sent. Kernels that do not know it take it for VALUE. */
+  OAST_WANT_DISPLAYED = 5
 } oast_want;
 
 typedef enum oast_stream {

@@ -6,7 +6,7 @@
 Lines that begin with "$ " are commands, the lines below them what they print on stdout and stderr;
 "..." in it stands for anything, but not for the end of a line. The commands run in the document's
 directory; those of a "```console daemon" block while an `oast broker` runs. Nobody else uses that
-broker, nor they anybody else's: their runtime directory is their own.
+broker, nor they anybody else's: their runtime directory is their own, and so is Jupyter's.
 """
 
 import contextlib
@@ -69,7 +69,7 @@ def main():
     document, programs = (pathlib.Path(argument).resolve() for argument in sys.argv[1:3])
     checked = wrong = 0
     with tempfile.TemporaryDirectory(prefix="oast-readme.") as runtime:
-        environment = {**os.environ, "XDG_RUNTIME_DIR": runtime,
+        environment = {**os.environ, "XDG_RUNTIME_DIR": runtime, "JUPYTER_DATA_DIR": runtime,
                        "PATH": f"{programs}:{os.environ['PATH']}"}
         for daemon, commands in blocks(document.read_text(encoding="utf-8")):
             with broker(environment) if daemon else contextlib.nullcontext():

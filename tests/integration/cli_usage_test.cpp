@@ -13,7 +13,7 @@ namespace {
 
 const Words kCommands{"eval",       "run",  "repl",  "specs",     "broker", "start",
                       "ps",         "top",  "watch", "interrupt", "stop",   "kill",
-                      "completion", "logs", "wait",  "attach"};
+                      "completion", "logs", "wait",  "attach",    "jupyter"};
 
 bool contains(const std::string& text, const std::string& part) {
   return text.find(part) != std::string::npos;
@@ -21,7 +21,9 @@ bool contains(const std::string& text, const std::string& part) {
 
 // The long options that --help of a command shows.
 std::set<std::string> options_of(const Nest& nest, const std::string& command) {
-  const std::string help = run(nest, {command, "--help"}).out;
+  const auto ended = command == "jupyter" ? run(nest, {command, "install", "--help"})
+                                          : run(nest, {command, "--help"});
+  const std::string help = ended.out;
   const std::string options = help.substr(0, help.find("Examples:"));
   const std::regex option("(^|[ ,])--([a-z][a-z-]*)");
   std::set<std::string> found;
@@ -86,6 +88,10 @@ TEST_CASE("nonsense exits 2 and says what would be right") {
       {{"stop", "a", "--timeout", "x"}, "seconds"},
       {{"broker", "--config", "missing.json"}, "missing.json"},
       {{"completion", "tcsh"}, "bash, zsh or fish"},
+      {{"jupyter"}, "subcommand"},
+      {{"jupyter", "instal"}, "instal"},
+      {{"jupyter", "install", "--prefix", ""}, "--prefix: should not be empty"},
+      {{"jupyter", "install", "cobol"}, "there is no spec `cobol`"},
   };
   for (const auto& [words, hint] : cases) {
     const auto ended = run(nest, words);
@@ -148,6 +154,8 @@ TEST_CASE("the bash script completes commands, options and kernels") {
   CHECK(complete("oast eval --ti", 2) == "--timeout\n");
   CHECK(complete("oast stop w", 2) == "worker-bee\n");
   CHECK(complete("oast eval --to \"\"", 3) == "worker-bee\n");
+  CHECK(complete("oast jupyter in", 2) == "install\n");
+  CHECK(complete("oast jupyter install lu", 3) == "lua\n");
 }
 
 TEST_CASE("a full disk is an error, not silence") {

@@ -87,6 +87,7 @@ typedef struct oast_output {
   const oast_mime_part* parts; /* of a display */
   size_t parts_count;
   const char* display_id; /* of a display: its name for later updates; may be "" */
+  int32_t result;         /* of a display: 1 when it is the value that the request ended with */
 } oast_output;
 
 /* Takes output, in order. Called on the thread that receives, which may be any thread that waits

@@ -59,7 +59,8 @@ OutputView::OutputView(const Output& output) {
            .text = to_c(output.text),
            .parts = parts_.data(),
            .parts_count = parts_.size(),
-           .display_id = output.display_id.c_str()};
+           .display_id = output.display_id.c_str(),
+           .result = output.result ? 1 : 0};
 }
 
 std::shared_ptr<const void> lender(oast_release release, void* context) {

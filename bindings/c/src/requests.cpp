@@ -21,7 +21,7 @@ class Asked {
       : given_(oast::read_options(&need(ask, "what is asked"))),
         lender_(oast::c::lender(given_.release, given_.release_context)),
         callbacks_(given_.callbacks) {
-    if (given_.what > OAST_CALL_SOURCE || given_.want > OAST_WANT_SHOWN)
+    if (given_.what > OAST_CALL_SOURCE || given_.want > OAST_WANT_DISPLAYED)
       throw Error(FailureKind::invalid, "what or want is none of its enum");
   }
 

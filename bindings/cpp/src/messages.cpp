@@ -141,7 +141,8 @@ Output read(const wire::Output& output, std::span<const Buffer> buffers) {
       .parts = {},
       .display_id = std::string(text(output.display_id())),
       .update = output.update(),
-      .wait = output.wait()};
+      .wait = output.wait(),
+      .result = output.result()};
   if (output.parts() == nullptr) return result;
   for (const auto* part : *output.parts()) {
     const auto index = static_cast<std::size_t>(part->buffer());

@@ -32,6 +32,7 @@ class Output:
     wait: bool = False  # of a clear: only when the next output comes
     raw: bytes = b""  # of stdout and stderr: what was written, byte for byte
     is_utf8: bool = True  # raw is, so that text is all of it
+    result: bool = False  # of a display: it is the value that the request ended with
 
 
 OnOutput = Callable[[Output], None]
@@ -222,6 +223,7 @@ def read_output(view: _structures.OutputView) -> Output:
         bool(view.wait),
         raw,
         bool(view.is_utf8),
+        bool(view.result),
     )
 
 

@@ -29,6 +29,7 @@ class OutputView(ctypes.Structure):
         ("parts", POINTER(MimePart)),
         ("parts_count", c_size_t),
         ("display_id", c_char_p),
+        ("result", c_int32),
     ]
 
 

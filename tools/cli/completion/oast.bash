@@ -28,14 +28,14 @@ _oast() {
     COMPREPLY=()
     if ((COMP_CWORD == at)); then
         mapfile -t COMPREPLY < <(compgen -W "eval run repl specs broker start ps top watch \
-            logs wait attach interrupt stop kill end-session completion \
+            logs wait attach interrupt stop kill end-session jupyter completion \
             --session --session-timeout --help --version" -- "$current")
         return
     fi
     case $previous in
         -k | --spec) mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current"); return ;;
         --to) mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current"); return ;;
-        -b | --broker | --runtime-dir | --data-dir | --cwd)
+        -b | --broker | --runtime-dir | --data-dir | --cwd | --prefix)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -d -- "$current"); return ;;
         --config | --exename)
@@ -63,16 +63,18 @@ _oast() {
         stop) options="--timeout --broker --help" ;;
         kill) options="--signal --broker --help" ;;
         end-session) options="--broker --help" ;;
+        jupyter) options="install --user --prefix --help" ;;
         completion) options="bash zsh fish --help" ;;
         *) return ;;
     esac
-    if [[ $current == -* || $command == completion ]]; then
+    if [[ $current == -* || $command == completion || $previous == jupyter ]]; then
         mapfile -t COMPREPLY < <(compgen -W "$options" -- "$current")
         return
     fi
     case $command in
         interrupt | stop | kill | logs | wait | attach)
             mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current") ;;
+        jupyter) mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current") ;;
         run)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;

@@ -19,7 +19,7 @@ function __oast_specs
     oast specs 2>/dev/null | awk 'NR > 1 { print $1 }'
 end
 
-set -l commands eval run repl specs broker start ps top watch logs wait attach interrupt stop kill end-session completion
+set -l commands eval run repl specs broker start ps top watch logs wait attach interrupt stop kill end-session jupyter completion
 set -l no_command "not __fish_seen_subcommand_from $commands"
 
 complete -c oast -f
@@ -43,6 +43,7 @@ complete -c oast -n "$no_command" -a kill -d 'Send a signal to kernels'
 complete -c oast -n "$no_command" -a end-session -d 'End a session and its kernels'
 complete -c oast -n "$no_command" -l session -x -d 'Go on with this session, or begin it'
 complete -c oast -n "$no_command" -l session-timeout -x -d 'How long it waits for the next command'
+complete -c oast -n "$no_command" -a jupyter -d 'Offer kernels to Jupyter'
 complete -c oast -n "$no_command" -a completion -d 'Print a completion script for a shell'
 
 function __oast_in
@@ -75,3 +76,6 @@ complete -c oast -n '__oast_in interrupt' -l host -x -d 'The host whose request 
 complete -c oast -n '__oast_in interrupt' -l kill -d 'Kill if it still runs then'
 complete -c oast -n '__oast_in kill' -s s -l signal -x -a 'KILL TERM INT HUP STOP CONT USR1 USR2' -d 'The signal'
 complete -c oast -n '__oast_in completion' -a 'bash zsh fish' -d 'Shell'
+complete -c oast -n '__oast_in jupyter' -a 'install (__oast_specs)' -d 'Write kernelspecs'
+complete -c oast -n '__oast_in jupyter' -l user -d 'For this user'
+complete -c oast -n '__oast_in jupyter' -l prefix -x -a '(__fish_complete_directories)' -d 'Below this'

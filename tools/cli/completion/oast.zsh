@@ -39,6 +39,7 @@ _oast_commands() {
         'stop:stop kernels'
         'kill:send a signal to kernels'
         'end-session:end a session and its kernels'
+        'jupyter:offer kernels to Jupyter'
         'completion:print a completion script for a shell'
     )
     _describe -t commands command commands
@@ -87,6 +88,8 @@ _oast() {
         stop) _arguments $help $broker $timeout '*:kernel:_oast_kernels' ;;
         kill) _arguments $help $broker '(-s --signal)'{-s,--signal}'[the signal]:signal:_signals' \
             '*:kernel:_oast_kernels' ;;
+        jupyter) _arguments $help '--user[for this user]' '--prefix[below this]:directory:_files -/' \
+            '1:what:(install)' '*:spec:_oast_specs' ;;
         completion) _arguments $help '1:shell:(bash zsh fish)' ;;
     esac
 }

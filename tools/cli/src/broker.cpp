@@ -3,13 +3,12 @@
 
 #include <cerrno>
 #include <csignal>
-#include <cstdlib>
-#include <filesystem>
 #include <system_error>
 #include <vector>
 
 #include "command.hpp"
 #include "exit_code.hpp"
+#include "program_path.hpp"
 
 namespace oast::cli {
 namespace {
@@ -25,28 +24,8 @@ constexpr const char* kExamples =
     "  oast broker --runtime-dir ~/.oast/work then: oast ps -b ~/.oast/work\n"
     "  oast broker --config broker.json\n";
 
-// Beside this program, as it is built; in ../libexec/oast, as it is installed; or where the
-// environment says.
-std::filesystem::path find_daemon() {
-  std::vector<std::filesystem::path> places;
-  if (const char* named = std::getenv("OAST_LIBEXEC"); named && *named) places.emplace_back(named);
-  std::error_code error;
-  const auto self = std::filesystem::read_symlink("/proc/self/exe", error);
-  if (!error) {
-    places.push_back(self.parent_path());
-    places.push_back(self.parent_path().parent_path() / "libexec" / "oast");
-  }
-  for (const auto& place : places) {
-    auto program = place / "oast-broker";
-    if (access(program.c_str(), X_OK) == 0) return program;
-  }
-  throw std::runtime_error(
-      "cannot find the program oast-broker: it is neither beside oast nor in ../libexec/oast; "
-      "$OAST_LIBEXEC may say where it is");
-}
-
 int become_daemon(const BrokerCommand& command) {
-  const std::string program = find_daemon().string();
+  const std::string program = program_path("oast-broker").string();
   std::vector<std::string> words{program};
   if (!command.config.empty()) words.insert(words.end(), {"--config", command.config});
   if (!command.runtime_dir.empty())

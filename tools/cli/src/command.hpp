@@ -31,6 +31,7 @@ void add_end_session(CLI::App& app, Action& action);
 void add_logs(CLI::App& app, Action& action);
 void add_wait(CLI::App& app, Action& action);
 void add_attach(CLI::App& app, Action& action);
+void add_jupyter(CLI::App& app, Action& action);
 void add_completion(CLI::App& app, Action& action);
 
 /// Says what options take, and leaves what they exclude to the message that says so.

@@ -170,6 +170,7 @@ Json to_json(const std::vector<Output>& outputs) {
       Json& parts = json["parts"] = Json::object();
       for (const auto& [mime, part] : output.parts) parts[mime] = to_json(part);
       if (!output.display_id.empty()) json["display_id"] = output.display_id;
+      if (output.result) json["result"] = true;
       if (output.update) json["update"] = true;
     }
     if (output.stream == Output::Stream::clear) json["wait"] = output.wait;

@@ -62,13 +62,29 @@ void add_commands(CLI::App& app, Action& action) {
   add_stop(app, action);
   add_kill(app, action);
   add_end_session(app, action);
+  add_jupyter(app, action);
   add_completion(app, action);
 }
 
-// "oast eval", for messages: the command that was being parsed.
+/// The command that was being parsed, and of what it is a part.
+struct Chosen {
+  const CLI::App* command;
+  std::string before;  ///< "oast", "oast jupyter"
+};
+
+Chosen chosen_command(const CLI::App& app) {
+  Chosen chosen{&app, ""};
+  while (!chosen.command->get_subcommands().empty()) {
+    chosen.before += (chosen.before.empty() ? "" : " ") + chosen.command->get_name();
+    chosen.command = chosen.command->get_subcommands().front();
+  }
+  return chosen;
+}
+
+// "oast eval", for messages.
 std::string command_name(const CLI::App& app) {
-  const auto chosen = app.get_subcommands();
-  return chosen.empty() ? "oast" : "oast " + chosen.front()->get_name();
+  const Chosen chosen = chosen_command(app);
+  return (chosen.before.empty() ? "" : chosen.before + " ") + chosen.command->get_name();
 }
 
 int usage(const CLI::App& app, std::string message) {
@@ -93,8 +109,8 @@ int parse(CLI::App& app, int argc, char** argv, const Action& action) {
   try {
     app.parse(argc, argv);
   } catch (const CLI::CallForHelp&) {
-    const auto chosen = app.get_subcommands();
-    out().print(chosen.empty() ? app.help() : chosen.front()->help("oast"));
+    const Chosen chosen = chosen_command(app);
+    out().print(chosen.command->help(chosen.before));
     return kDone;
   } catch (const CLI::CallForVersion&) {
     out().print("oast " + std::string(kVersionText) + "\n");

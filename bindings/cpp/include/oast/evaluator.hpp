@@ -44,6 +44,7 @@ struct Output {
   std::string display_id = {};  ///< of a display: its name for later updates; may be empty
   bool update = false;          ///< of a display: replaces what was shown under display_id
   bool wait = false;            ///< of a clear: only when the next output comes
+  bool result = false;          ///< of a display: the value that the request ended with
 };
 
 /// Takes output, in order. Called on the thread that receives, which may be any thread that waits
@@ -171,8 +172,10 @@ class Evaluator {
   /// What is asked of a worker, in all its variations.
   struct Request {
     /// shown: for a person to look at; a value that only its own language could read comes as a
-    /// display, if the kernel can, and the value is nil.
-    enum class Reply : unsigned char { value, done, nothing, channel, shown };
+    /// display, if the kernel can, and the value is nil. displayed: for a notebook; a value that is
+    /// not nil comes as a display that is the `result`, in all the forms it has, and the value is
+    /// nil; from a kernel that cannot, as the value.
+    enum class Reply : unsigned char { value, done, nothing, channel, shown, displayed };
     enum class What : unsigned char { eval, call, call_source };
     What what = What::eval;
     std::string_view text = {};  ///< code, dotted path, or source of a function

@@ -6,6 +6,7 @@ import os
 import sys
 
 from .kernel import Kernel
+from .library import DISPLAY_RESULT, DISPLAY_UPDATE
 from .streams import current_tag
 
 TYPE_CHECKING = False
@@ -18,6 +19,8 @@ _METHODS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"),
             ("_repr_json_", "application/json"), ("_repr_javascript_", "application/javascript"),
             ("_repr_pdf_", "application/pdf"))
 _BINARY = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
+
+PAYLOAD = "application/vnd.jupyter.payload+json"  # what a notebook's frontend shall do
 
 _LONGEST_TEXT = 65536  # characters of a plain text
 
@@ -76,12 +79,14 @@ def _content(mime: str, form: Any) -> Any:
     return json.dumps(form, default=str)
 
 
-def emit(forms: Dict[str, Any], display_id: str = "", update: bool = False) -> None:
+def emit(forms: Dict[str, Any], display_id: str = "", update: bool = False,
+         result: bool = False) -> None:
     parts = _parts(forms)
     if _kernel is None or _kernel.forked:
         print(forms.get("text/plain", ""))
         return
-    _kernel.display(current_tag(), parts, display_id, update)
+    flags = (DISPLAY_UPDATE if update else 0) | (DISPLAY_RESULT if result else 0)
+    _kernel.display(current_tag(), parts, display_id, flags)
 
 
 def plain_text(value: Any) -> str:
@@ -103,6 +108,15 @@ def emit_last(value: Any) -> bool:
     forms.setdefault("text/plain", repr(value))
     emit(forms)
     return True
+
+
+def emit_result(value: Any) -> None:
+    """Displays the value that code ends with, in all its forms."""
+    if value is None:
+        return
+    forms = bundle(value)
+    forms.setdefault("text/plain", plain_text(value))
+    emit(forms, result=True)
 
 
 class DisplayHandle:

@@ -87,7 +87,10 @@ class Engine:
             self.leases.wait()  # what is still being sent must not be changed
         arguments = kernel.arguments(request) if request.args_count else []
         shown = False
-        if request.kind == library.EVAL:
+        if request.want == library.WANT_DISPLAYED and request.kind == library.EVAL:
+            executor.evaluate_displayed(request.code, request.source_name, arguments)
+            value = None
+        elif request.kind == library.EVAL:
             value = executor.evaluate(request.code, request.source_name, arguments)
             shown = not is_plain(value) and value is not None and displays.emit_last(value)
         else:

@@ -6,7 +6,7 @@ import os
 import sys
 import types
 
-from . import calls
+from . import calls, displays
 from .sources import COROUTINE, Program, Sources
 
 TYPE_CHECKING = False
@@ -30,6 +30,10 @@ class Executor:
         sys.modules["__main__"] = module
         self.namespace: Dict[str, Any] = vars(module)
 
+    def offer(self, name: str, value: Any) -> None:
+        """Code finds it under this name."""
+        self.namespace[name] = value
+
     def of_lane(self, gate: Any) -> Executor:
         """For the thread of another lane: the same __main__, an event loop of its own."""
         other = object.__new__(type(self))
@@ -46,6 +50,10 @@ class Executor:
         if program.body is not None:
             eval(program.body, self.namespace)
         return eval(program.last, self.namespace) if program.last is not None else None
+
+    def evaluate_displayed(self, code: str, source_name: str, arguments: List[Any]) -> None:
+        """As evaluate; the value is displayed."""
+        displays.emit_result(self.evaluate(code, source_name, arguments))
 
     async def _steps(self, program: Program) -> Any:
         """All of it in the loop, so that tasks can be made before the first await."""

@@ -4,8 +4,10 @@ import re
 import sys
 from typing import Any, Dict, List
 
+from IPython.core import page, payloadpage  # type: ignore[import]
 from IPython.core.displayhook import DisplayHook  # type: ignore[import]
 from IPython.core.displaypub import DisplayPublisher  # type: ignore[import]
+from IPython.core.error import TryNext  # type: ignore[import]
 from IPython.core.interactiveshell import InteractiveShell  # type: ignore[import]
 from traitlets.config.loader import Config
 
@@ -29,13 +31,20 @@ class _Publisher(DisplayPublisher):  # type: ignore[misc]
 
 
 class _Hook(DisplayHook):  # type: ignore[misc]
-    """The value is the request's, so it is not printed; IPython's Out and _ are kept."""
+    """The value is the request's, so it is displayed only if that is wanted; IPython's Out and _ are
+    kept."""
+
+    displays = False
 
     def write_output_prompt(self) -> None:
         pass
 
+    def compute_format_data(self, result: Any) -> Any:
+        return super().compute_format_data(result) if self.displays else ({}, {})
+
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
-        pass
+        if format_dict:  # not of a value that displays itself
+            displays.emit(format_dict, result=True)
 
     def finish_displayhook(self) -> None:
         pass
@@ -53,7 +62,18 @@ class _Shell(InteractiveShell):  # type: ignore[misc]
 
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         text = self.InteractiveTB.stb2text(stb) if not isinstance(stb, str) else stb
-        tracebacks.prepare(evalue, _COLOURS.sub("", text).split("\n"))
+        if not self.displayhook.displays:
+            text = _COLOURS.sub("", text)
+        tracebacks.prepare(evalue, text.split("\n"))
+
+    def enable_gui(self, gui: Any = None) -> None:
+        """`%matplotlib inline` asks for none, by its own name in some versions."""
+        if gui and gui != "inline":
+            raise NotImplementedError("a kernel has no event loop of a GUI, so not %s's" % gui)
+
+    def set_next_input(self, s: str, replace: bool = False) -> None:
+        self.payload_manager.write_payload(
+            {"source": "set_next_input", "text": s, "replace": replace})
 
 
 class IPythonExecutor(Executor):
@@ -71,17 +91,46 @@ class IPythonExecutor(Executor):
         self._shell.loop_runner = self._wait
         self._shell.autoawait = True
         self._shell.system = self._shell.system_raw  # streams, where the other one collects
+        self._shell.set_hook("show_in_pager", page.as_hook(self._show_in_pager))
+        self._coloured = False
+
+    def offer(self, name: str, value: Any) -> None:
+        super().offer(name, value)
+        self._shell.user_ns_hidden[name] = value  # the user has not made it, so %who is silent of it
 
     def evaluate(self, code: str, source_name: str, arguments: List[Any]) -> Any:
         if source_name or arguments:
             self._become_script(source_name, arguments)
-        result = self._shell.run_cell(code, store_history=True)
+        # Code that has a name is no cell.
+        result = self._shell.run_cell(code, store_history=not source_name)
         error = result.error_before_exec or result.error_in_exec
         if self._gate.raised and type(error).__name__ == "CancelledError":
             raise KeyboardInterrupt  # IPython has caught what an interrupt cancelled
         if error is not None:
             raise error
         return result.result
+
+    def evaluate_displayed(self, code: str, source_name: str, arguments: List[Any]) -> None:
+        """For a notebook: with colours, and what IPython wants its frontend to do."""
+        shell = self._shell
+        if not self._coloured:
+            self._coloured = True
+            shell.run_line_magic("colors", "Neutral")
+        shell.displayhook.displays = True
+        try:
+            self.evaluate(code, source_name, arguments)
+        finally:
+            shell.displayhook.displays = False
+            payloads = shell.payload_manager.read_payload()
+            shell.payload_manager.clear_payload()
+            for payload in payloads:
+                displays.emit({displays.PAYLOAD: payload})
+
+    def _show_in_pager(self, text: Any, start: int = 0, screen_lines: int = 0,
+                       pager_cmd: Any = None) -> None:
+        if not self._shell.displayhook.displays:
+            raise TryNext
+        payloadpage.page(text, start, screen_lines, pager_cmd)
 
     def of_lane(self, gate: Any) -> Executor:
         """IPython's shell runs one cell at a time; a lane has its syntax, and Python's tracebacks."""

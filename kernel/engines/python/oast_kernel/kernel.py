@@ -215,7 +215,7 @@ class Kernel:
             time.sleep(_WAIT_ON)
 
     def display(self, tag: int, parts: Sequence[Tuple[str, Any]], display_id: str,
-                update: bool) -> None:
+                flags: int) -> None:
         records = (MimePart * len(parts))()
         for record, (mime, data) in zip(records, parts):
             is_text = isinstance(data, str)
@@ -223,7 +223,7 @@ class Kernel:
             record.mime, record.is_text = mime.encode(), is_text
             record.data, record.size = content, len(content)
         self._check(self._produce(self._library.oast_kernel_display, tag, records, len(parts),
-                                  display_id.encode(), update))
+                                  display_id.encode(), flags))
 
     def clear_output(self, tag: int, wait: bool) -> None:
         self._check(self._produce(self._library.oast_kernel_clear_output, tag, wait))

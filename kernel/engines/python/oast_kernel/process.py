@@ -66,7 +66,7 @@ def serve(kernel: Kernel, ipython: bool) -> None:
         editing = executor.editing
     else:
         executor, editing = Executor(gate), plain_editing
-    _offer(kernel, executor.namespace)
+    _offer(kernel, executor)
     Queries(kernel, editing, executor.namespace).start()
     Lanes(kernel, executor).start()
     Engine(kernel, gate, executor, stdin).serve()
@@ -146,13 +146,13 @@ def _send_before_exit(kernel: Kernel) -> None:
     os._exit = _exit  # type: ignore[assignment]
 
 
-def _offer(kernel: Kernel, namespace: Any) -> None:
+def _offer(kernel: Kernel, executor: Any) -> None:
     """What code in a kernel finds without importing anything."""
     oast_kernel._connection = kernel
     channels.use(kernel)
     displays.use(kernel)
     builtins.display = displays.display  # type: ignore[attr-defined]
-    namespace["RemoteChannel"] = channels.RemoteChannel
+    executor.offer("RemoteChannel", channels.RemoteChannel)
     _offer_host_library()
     _offer_backend()
 

@@ -1,0 +1,43 @@
+"""oast jupyter install."""
+
+import json
+import os
+import unittest
+
+from support import SCRATCH, TestCase, oast
+
+
+class InstallTest(TestCase):
+    def test_a_kernelspec_starts_the_bridge_by_its_path(self) -> None:
+        path = SCRATCH / "share/jupyter/kernels/oast-lua/kernel.json"
+        spec = json.loads(path.read_text())
+        self.assertTrue(os.access(spec["argv"][0], os.X_OK))
+        self.assertEqual(spec["argv"][1:], ["-f", "{connection_file}", "-k", "lua"])
+        self.assertEqual((spec["display_name"], spec["language"]), ("Lua 5.4 (oast)", "lua"))
+        self.assertEqual((spec["interrupt_mode"], spec["kernel_protocol_version"]),
+                         ("message", "5.5"))
+
+    def test_only_the_specs_that_are_named_are_installed(self) -> None:
+        prefix = SCRATCH / "only"
+        self.assertEqual(oast("jupyter", "install", "--prefix", str(prefix), "lua").returncode, 0)
+        self.assertEqual(os.listdir(prefix / "share/jupyter/kernels"), ["oast-lua"])
+
+    def test_a_spec_that_does_not_exist_is_an_error_that_says_so(self) -> None:
+        ended = oast("jupyter", "install", "--prefix", str(SCRATCH / "none"), "cobol")
+        self.assertEqual(ended.returncode, 2)
+        self.assertIn("there is no spec `cobol`", ended.stderr)
+        self.assertFalse((SCRATCH / "none").exists())
+
+    def test_nonsense_is_refused(self) -> None:
+        for words in ((), ("instal",), ("install", "--prefix"), ("install", "--prefix", ""),
+                      ("install", "--user", "--prefix", "/x"), ("install", "--nonsense")):
+            self.assertEqual(oast("jupyter", *words).returncode, 2, words)
+
+    def test_what_cannot_be_written_is_said(self) -> None:
+        ended = oast("jupyter", "install", "--prefix", "/proc")
+        self.assertEqual(ended.returncode, 6)
+        self.assertIn("/proc", ended.stderr)
+
+
+if __name__ == "__main__":
+    unittest.main()

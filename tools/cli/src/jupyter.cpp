@@ -1,0 +1,77 @@
+// oast jupyter: oast's kernels in Jupyter's frontends.
+#include <algorithm>
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "command.hpp"
+#include "console.hpp"
+#include "exit_code.hpp"
+#include "kernelspec.hpp"
+#include "program_path.hpp"
+
+namespace oast::cli {
+namespace {
+
+struct InstallCommand {
+  bool user = false;
+  std::string prefix;
+  std::vector<std::string> specs;
+};
+
+constexpr const char* kExamples =
+    "  oast jupyter install                 every spec, for this user\n"
+    "  oast jupyter install python lua      these\n"
+    "  oast jupyter install --prefix /usr/local\n";
+
+std::vector<SpecInfo> chosen(const std::vector<SpecInfo>& all,
+                             const std::vector<std::string>& names) {
+  std::vector<SpecInfo> result;
+  for (const std::string& name : names) {
+    const auto found = std::find_if(all.begin(), all.end(),
+                                    [&](const SpecInfo& spec) { return spec.name == name; });
+    if (found == all.end())
+      throw UsageError("there is no spec `" + name + "`; `oast specs` lists those there are");
+    if (!found->problem.empty())
+      throw Error(FailureKind::invalid,
+                  "kernels of `" + name + "` cannot start: " + found->problem);
+    result.push_back(*found);
+  }
+  if (names.empty())
+    std::copy_if(all.begin(), all.end(), std::back_inserter(result),
+                 [](const SpecInfo& spec) { return spec.problem.empty(); });
+  return result;
+}
+
+int install(const InstallCommand& command) {
+  const auto kernels = command.prefix.empty()
+                           ? user_kernelspecs()
+                           : std::filesystem::absolute(command.prefix) / "share/jupyter/kernels";
+  const auto bridge = program_path("oast-jupyter");
+  for (const SpecInfo& spec : chosen(Broker::embedded().specs(), command.specs))
+    out().print(kernelspec_name(spec) + "  " +
+                write_kernelspec(kernels, spec, bridge).parent_path().string() + "\n");
+  return kDone;
+}
+
+}  // namespace
+
+void add_jupyter(CLI::App& app, Action& action) {
+  CLI::App& jupyter =
+      add_command(app, "jupyter", "Offer oast's kernels to Jupyter's frontends", kExamples);
+  jupyter.require_subcommand(1);
+  auto command = std::make_shared<InstallCommand>();
+  CLI::App& sub = add_command(jupyter, "install",
+                              "Write kernelspecs: Notebook, JupyterLab and all others then show "
+                              "the kernels",
+                              kExamples);
+  auto* user = sub.add_flag("--user", command->user, "For this user; so it is without --prefix");
+  not_empty(sub.add_option("--prefix", command->prefix, "Below PREFIX/share/jupyter instead"))
+      ->type_name("PREFIX")
+      ->excludes(user);
+  sub.add_option("SPEC", command->specs, "Only these; else all whose kernels can start")
+      ->type_name("");
+  sub.callback([command, &action] { action = [command] { return install(*command); }; });
+}
+
+}  // namespace oast::cli

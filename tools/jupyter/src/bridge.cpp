@@ -1,0 +1,151 @@
+#include "bridge.hpp"
+
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <csignal>
+#include <cstdio>
+#include <utility>
+
+#include "code_queries.hpp"
+#include "kernel_info.hpp"
+#include "unique_fd.hpp"
+
+namespace oast::jupyter {
+namespace {
+
+constexpr int kKernelDied = 3;
+
+Json entry_json(const HistoryStore::Entry& entry, bool with_output) {
+  if (!with_output) return Json::array({entry.session, entry.line, entry.input});
+  const Json output = entry.output.empty() ? Json() : Json(entry.output);
+  return Json::array({entry.session, entry.line, Json::array({entry.input, output})});
+}
+
+}  // namespace
+
+int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& signals) {
+  loop_.watch(signals.fd(), [this, &signals] {
+    while (const auto signal = signals.take()) {
+      if (*signal == SIGINT) kernel_->interrupt([] {});
+      if (cli::is_ending(*signal)) end(0);
+    }
+  });
+  cli::UniqueFd parent_fd;
+  if (parent > 0) {
+    parent_fd = cli::UniqueFd(static_cast<int>(::syscall(SYS_pidfd_open, parent, 0)));
+    if (parent_fd)
+      loop_.watch(parent_fd.get(), [this] { end(0); });
+    else
+      return 0;  // it has gone already
+  }
+  kernel_ = std::make_unique<KernelClient>(loop_);
+  kernel_->on_late_output([this](const Output& output, OutputHold hold) {
+    if (cells_) cells_->late_output(output, std::move(hold));
+  });
+  kernel_->on_death([this](const Failure& failure) { kernel_died(failure); });
+  channels_.publish(Json::object(), "status", {{"execution_state", "starting"}});
+  kernel_->start(options);
+  history_ = std::make_unique<HistoryStore>(history_database(), kernel_->spec().language);
+  cells_ = std::make_unique<ExecutionQueue>(channels_, *kernel_, *history_);
+  channels_.on_message(
+      [this](Channel channel, Message message) { handle(channel, std::move(message)); });
+  channels_.on_input_reply([this](const Message& message) { cells_->input_reply(message); });
+  loop_.run();
+  kernel_.reset();
+  channels_.close();
+  return exit_code_;
+}
+
+void Bridge::handle(Channel channel, Message message) {
+  const std::string type = message.type();
+  const auto exchange = std::make_shared<Exchange>(channels_, channel, std::move(message));
+  if (type == "execute_request") return cells_->add(exchange);
+  if (type == "interrupt_request") return interrupt(exchange);
+  if (type == "shutdown_request") return shut_down(exchange);
+  if (handle_query(type, exchange)) return;
+  answer_at_once(type, exchange);
+}
+
+bool Bridge::handle_query(const std::string& type, const SharedExchange& exchange) {
+  if (type == "complete_request")
+    complete(*kernel_, exchange);
+  else if (type == "inspect_request")
+    inspect(*kernel_, exchange);
+  else if (type == "is_complete_request")
+    is_complete(*kernel_, exchange);
+  else
+    return false;
+  return true;
+}
+
+void Bridge::answer_at_once(const std::string& type, const SharedExchange& exchange) {
+  exchange->begin();
+  if (type == "kernel_info_request")
+    exchange->reply("kernel_info_reply", kernel_info(kernel_->spec(), kernel_->version()));
+  else if (type == "history_request")
+    history(exchange);
+  else if (type == "comm_info_request")
+    exchange->reply("comm_info_reply", {{"comms", Json::object()}});
+  else if (type == "comm_open")
+    open_comm(exchange);
+  else if (type != "comm_msg" && type != "comm_close")
+    std::fprintf(stderr, "oast-jupyter: a message of unknown type was ignored: %.100s\n",
+                 type.c_str());
+  exchange->end();
+}
+
+void Bridge::history(const SharedExchange& exchange) {
+  const Json& content = exchange->content();
+  const std::string access = text_at(content, "hist_access_type");
+  const auto n = integer_at(content, "n", -1);  // SQLite takes it for no limit
+  std::vector<HistoryStore::Entry> entries;
+  if (access == "tail")
+    entries = history_->tail(n);
+  else if (access == "range")
+    entries = history_->range(integer_at(content, "session", 0), integer_at(content, "start", 0),
+                              integer_at(content, "stop", -1));
+  else if (access == "search")
+    entries = history_->search(text_at(content, "pattern"), n, flag_at(content, "unique", false));
+  Json list = Json::array();
+  for (const auto& entry : entries)
+    list.push_back(entry_json(entry, flag_at(content, "output", false)));
+  exchange->reply("history_reply", {{"history", std::move(list)}});
+}
+
+/// No target is known: the protocol asks that the other side be told at once.
+void Bridge::open_comm(const SharedExchange& exchange) {
+  exchange->publish("comm_close", {{"comm_id", text_at(exchange->content(), "comm_id")},
+                                   {"data", Json::object()}});
+}
+
+void Bridge::interrupt(const SharedExchange& exchange) {
+  exchange->begin();
+  kernel_->interrupt([exchange] {
+    exchange->reply("interrupt_reply", Json::object());
+    exchange->end();
+  });
+}
+
+void Bridge::shut_down(const SharedExchange& exchange) {
+  exchange->begin();
+  const Json content{{"status", "ok"}, {"restart", flag_at(exchange->content(), "restart", false)}};
+  exchange->publish("shutdown_reply", content);
+  exchange->reply("shutdown_reply", content);
+  exchange->end();
+  end(0);
+}
+
+/// The cell that ran shows how; then the frontend sees this process end and asks for another.
+void Bridge::kernel_died(const Failure& failure) {
+  std::fprintf(stderr, "oast-jupyter: the kernel died: %s\n", failure.message.c_str());
+  cells_->on_idle([this] { end(kKernelDied); });
+  cells_->kernel_died();
+}
+
+void Bridge::end(int exit_code) {
+  exit_code_ = exit_code;
+  loop_.end();
+}
+
+}  // namespace oast::jupyter

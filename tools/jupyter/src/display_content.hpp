@@ -1,0 +1,13 @@
+// What code displays, as Jupyter has it.
+#pragma once
+
+#include "json.hpp"
+#include "oast/evaluator.hpp"
+
+namespace oast::jupyter {
+
+/// data, metadata and transient of display_data. Text stays text, JSON becomes JSON, and bytes
+/// become base64.
+Json display_content(const Output& display);
+
+}  // namespace oast::jupyter

@@ -1,0 +1,48 @@
+// oast-jupyter: a Jupyter kernel whose code runs in a kernel of oast.
+#include <CLI/CLI.hpp>
+#include <cstdio>
+#include <cstdlib>
+#include <exception>
+#include <string>
+
+#include "bridge.hpp"
+#include "command.hpp"
+#include "connection_file.hpp"
+#include "oast/error.hpp"
+#include "version.hpp"
+
+namespace {
+
+int parent_process() {
+  const char* text = std::getenv("JPY_PARENT_PID");
+  return text == nullptr ? 0 : std::atoi(text);
+}
+
+}  // namespace
+
+int main(int argc, char** argv) {
+  using namespace oast;
+  CLI::App app(
+      "A Jupyter kernel whose code runs in a kernel of oast. Frontends start it by the "
+      "kernelspecs that `oast jupyter install` writes.",
+      "oast-jupyter");
+  std::string file;
+  jupyter::KernelOptions options;
+  app.set_version_flag("--version", std::string("oast-jupyter ") + cli::kVersionText);
+  cli::not_empty(
+      app.add_option("-f,--connection-file", file, "The connection file that the frontend wrote"))
+      ->required()
+      ->type_name("FILE");
+  cli::KernelChoice choice;
+  cli::add_kernel_options(app, choice);
+  CLI11_PARSE(app, argc, argv);
+  options = {.spec = choice.spec, .broker = choice.broker, .to = choice.to};
+  try {
+    cli::SignalReader signals;  // before there are threads
+    jupyter::Bridge bridge(jupyter::read_connection_file(file));
+    return bridge.run(options, parent_process(), signals);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "oast-jupyter: %s\n", error.what());
+    return 1;
+  }
+}
