@@ -240,8 +240,8 @@ TEST_CASE("a start that cannot be is explained at once") {
 }
 
 TEST_CASE("a start that never registers fails by its deadline") {
-  const Broker broker = Broker::embedded({.specs = {{.name = "mute", .argv = {"/bin/cat"}}},
-                                          .start_timeout = std::chrono::hours(1)});
+  const Broker broker = Broker::embedded(
+      {.specs = {{.name = "mute", .argv = {"/bin/cat"}}}, .start_timeout = std::chrono::hours(1)});
   const auto began = std::chrono::steady_clock::now();
   CHECK_THROWS_AS(static_cast<void>(broker.start("mute", {.timeout = 200ms})), Error);
   CHECK(std::chrono::steady_clock::now() - began < kGenerous);

@@ -90,6 +90,19 @@ TEST_CASE("P9: a death is shown with its cause and the last words") {
   CHECK(bare["traceback"] == Json::array({"timeout: too late"}));
 }
 
+TEST_CASE("a traceback says what was wrong") {
+  Failure failure;
+  failure.message = "eval:1: boom";
+  failure.traceback = {"eval:1: in main chunk"};
+  CHECK(error_content(failure)["traceback"] ==
+        Json::array({"error: eval:1: boom", "eval:1: in main chunk"}));
+  failure.type = "ValueError";
+  failure.traceback = {"somewhere", "ValueError: eval:1: boom"};
+  CHECK(error_content(failure)["traceback"].size() == 2);
+  failure.type = failure.message = "KeyboardInterrupt";
+  CHECK(error_content(failure)["evalue"] == "");
+}
+
 TEST_CASE("history outlives its session, and each language has its own") {
   const ScratchDirectory scratch;
   const auto path = scratch.path() / "deep" / "history.sqlite";

@@ -56,6 +56,7 @@ class IPythonTest(PythonTest):
         {"code": "from IPython.display import Math, display; display(Math('x'))",
          "mime": "text/latex"}]
     code_clear_output = "from IPython.display import clear_output; clear_output()"
+    code_page_something = "zip?"
 
 
 if __name__ == "__main__":

@@ -44,11 +44,12 @@ std::vector<SpecInfo> chosen(const std::vector<SpecInfo>& all,
 }
 
 int install(const InstallCommand& command) {
+  const auto specs = chosen(Broker::embedded().specs(), command.specs);
   const auto kernels = command.prefix.empty()
                            ? user_kernelspecs()
                            : std::filesystem::absolute(command.prefix) / "share/jupyter/kernels";
   const auto bridge = program_path("oast-jupyter");
-  for (const SpecInfo& spec : chosen(Broker::embedded().specs(), command.specs))
+  for (const SpecInfo& spec : specs)
     out().print(kernelspec_name(spec) + "  " +
                 write_kernelspec(kernels, spec, bridge).parent_path().string() + "\n");
   return kDone;
@@ -65,7 +66,7 @@ void add_jupyter(CLI::App& app, Action& action) {
                               "Write kernelspecs: Notebook, JupyterLab and all others then show "
                               "the kernels",
                               kExamples);
-  auto* user = sub.add_flag("--user", command->user, "For this user; so it is without --prefix");
+  auto* user = sub.add_flag("--user", command->user, "For this user: the default");
   not_empty(sub.add_option("--prefix", command->prefix, "Below PREFIX/share/jupyter instead"))
       ->type_name("PREFIX")
       ->excludes(user);

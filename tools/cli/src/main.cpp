@@ -94,11 +94,14 @@ int usage(const CLI::App& app, std::string message) {
   return kUsage;
 }
 
-// An option that is unknown says more than what is missing because of it.
+// An option or a command that is unknown says more than what is missing because of it.
 std::string complaint(const CLI::App& app, const CLI::ParseError& error) {
   const bool about_words = dynamic_cast<const CLI::RequiredError*>(&error) != nullptr ||
                            dynamic_cast<const CLI::ExtrasError*>(&error) != nullptr;
   const auto words = about_words ? app.remaining(true) : std::vector<std::string>{};
+  const bool command_missing = chosen_command(app).command->get_require_subcommand_min() > 0;
+  if (command_missing && !words.empty() && !words.front().starts_with('-'))
+    return "there is no command `" + words.front() + "`";
   for (const std::string& word : words) {
     if (word.size() > 1 && word.front() == '-') return "there is no option `" + word + "`";
   }
@@ -116,10 +119,7 @@ int parse(CLI::App& app, int argc, char** argv, const Action& action) {
     out().print("oast " + std::string(kVersionText) + "\n");
     return kDone;
   } catch (const CLI::ParseError& error) {
-    const std::string_view first = argc > 1 ? argv[1] : "";
-    const bool unknown = argc > 1 && app.get_subcommands().empty() && !first.starts_with('-');
-    return usage(
-        app, unknown ? "there is no command `" + std::string(first) + "`" : complaint(app, error));
+    return usage(app, complaint(app, error));
   }
   try {
     return action();

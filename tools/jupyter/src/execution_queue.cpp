@@ -174,8 +174,8 @@ void ExecutionQueue::done(const SharedExecution& execution, KernelClient::Result
 
 void ExecutionQueue::evaluate_expressions(const SharedExecution& execution) {
   if (execution->expressions.empty())
-    return finish(*execution,
-                  {{"user_expressions", execution->evaluated}, {"payload", Json::array()}});
+    return finish(*execution, {{"user_expressions", std::move(execution->evaluated)},
+                               {"payload", std::move(execution->payload)}});
   const auto first = execution->expressions.begin();
   KernelClient::Execution request;
   request.code = first->is_string() ? first->get<std::string>() : "";

@@ -1,5 +1,6 @@
 #include "failure_content.hpp"
 
+#include <algorithm>
 #include <sstream>
 #include <string>
 
@@ -8,6 +9,7 @@ namespace {
 
 std::string name_of(const Failure& failure) {
   if (failure.kind == FailureKind::kernel_died) return "KernelDied";
+  if (failure.kind == FailureKind::remote_exception && failure.type.empty()) return "error";
   return failure.type.empty() ? std::string(to_string(failure.kind)) : failure.type;
 }
 
@@ -25,7 +27,11 @@ Json error_content(const Failure& failure) {
   Json lines =
       failure.kind == FailureKind::kernel_died ? death_lines(failure) : Json(failure.traceback);
   const std::string name = name_of(failure);
-  if (lines.empty()) lines.push_back(name + ": " + failure.message);
+  // Not every language says in its traceback what was wrong.
+  const bool said = std::any_of(lines.begin(), lines.end(), [&](const Json& line) {
+    return line.get_ref<const std::string&>().find(failure.message) != std::string::npos;
+  });
+  if (!said) lines.insert(lines.begin(), name + ": " + failure.message);
   // An error without words has its name for a message.
   const bool bare = failure.message == failure.type;
   return {{"ename", name},

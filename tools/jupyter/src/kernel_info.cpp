@@ -63,12 +63,14 @@ std::string language_version(Worker& worker, const std::string& language) {
 }
 
 Json kernel_info(const SpecInfo& spec, const std::string& version) {
+  std::string name = title(spec);
+  if (name.find(version) == std::string::npos) name += " " + version;
   return {{"status", "ok"},
           {"protocol_version", kProtocolVersion},
           {"implementation", "oast"},
           {"implementation_version", cli::kVersionText},
           {"language_info", language_info(spec, version)},
-          {"banner", title(spec) + " " + version + ", a kernel of oast " + cli::kVersionText},
+          {"banner", name + ", a kernel of oast " + cli::kVersionText},
           {"debugger", false},
           {"help_links", Json::array()},
           {"supported_features", Json::array()}};

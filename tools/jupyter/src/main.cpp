@@ -8,6 +8,7 @@
 #include "bridge.hpp"
 #include "command.hpp"
 #include "connection_file.hpp"
+#include "exit_code.hpp"
 #include "oast/error.hpp"
 #include "version.hpp"
 
@@ -26,6 +27,7 @@ int main(int argc, char** argv) {
       "A Jupyter kernel whose code runs in a kernel of oast. Frontends start it by the "
       "kernelspecs that `oast jupyter install` writes.",
       "oast-jupyter");
+  app.formatter(std::make_shared<cli::HelpFormatter>());
   std::string file;
   jupyter::KernelOptions options;
   app.set_version_flag("--version", std::string("oast-jupyter ") + cli::kVersionText);
@@ -35,7 +37,11 @@ int main(int argc, char** argv) {
       ->type_name("FILE");
   cli::KernelChoice choice;
   cli::add_kernel_options(app, choice);
-  CLI11_PARSE(app, argc, argv);
+  try {
+    app.parse(argc, argv);
+  } catch (const CLI::ParseError& error) {
+    return app.exit(error) == 0 ? 0 : cli::kUsage;
+  }
   options = {.spec = choice.spec, .broker = choice.broker, .to = choice.to};
   try {
     cli::SignalReader signals;  // before there are threads
