@@ -84,6 +84,13 @@ class Lanes(KernelTest):
                 self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
                 self.assertEqual(self.lane(3).remote_eval_fetch("1 + 1"), 2)
 
+    def test_P10_hundreds_of_interrupted_takes_in_a_row_say_so(self):
+        for _ in range(200):
+            self.outputs.clear()
+            future = self.start_in_lane(1, "RemoteChannel(1).take()")
+            self.assertEqual(self.interrupt(future), "interrupted")
+            self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
+
     def test_P10_hundreds_of_interrupts_in_a_row_hit_no_other_request(self):
         for i in range(200):
             future = self.w.remote_eval("while True: pass", lane=1)

@@ -122,7 +122,7 @@ class Engine:
 
     def _fail(self, request: Request, error: BaseException) -> None:
         status = library.REMOTE_EXCEPTION
-        if self._gate.raised and isinstance(error, KeyboardInterrupt):
+        if isinstance(error, KeyboardInterrupt) and self._gate.was_interrupted(request):
             status = library.INTERRUPTED
         elif isinstance(error, calls.Unknown):
             status = library.NOT_FOUND

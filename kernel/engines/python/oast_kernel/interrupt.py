@@ -44,6 +44,10 @@ class Gate:
     def open(self) -> None:
         self.opened = True
 
+    def was_interrupted(self, _request: Any) -> bool:
+        """Also when a call of the library has ended for it before the handler ran."""
+        return self.raised > 0 or self._interrupted() > 0
+
     def close(self) -> None:
         """Not opened any more, so that nothing is left to do."""
 

@@ -47,6 +47,10 @@ class LaneGate:
             self._request = None
             _forget(self._thread, None)
 
+    def was_interrupted(self, request: Request) -> bool:
+        """Also when a call of the library has ended for it before `interrupt` came to it."""
+        return self.raised > 0 or self._interrupted(request) > 0
+
     def note_raised(self) -> None:
         self.raised = max(self._interrupted(self._request) if self._request else 0, 1)
 
