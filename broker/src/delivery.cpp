@@ -139,11 +139,13 @@ void Delivery::append_behind(KernelRecords& records, LogCursor& cursor, Record&&
   const bool reply = is_reply(record.body);
   const std::uint64_t bytes = record.packet.bytes();
   if (!records.log.append(std::move(record), true)) return;
-  if (reply) {
-    records.unacknowledged[key.host].push_back({number, key.id});
-    cursor.waiting_bytes += bytes;
-  }
-  if (cursor.waiting_bytes <= kWaitingBytes) records.log.mark_done(number);
+  if (reply) cursor.waiting_bytes += bytes;
+  const bool held_back = cursor.waiting_bytes > kWaitingBytes;
+  if (reply)
+    records.unacknowledged[key.host].push_back({number, key.id, bytes});
+  else if (held_back)
+    records.unacknowledged[key.host].push_back({number, {}});
+  if (!held_back) records.log.mark_done(number);
   if (!records.lost.empty()) skip_lost(records);
   account(records);
   readers_.wake(records);
@@ -167,6 +169,8 @@ void Delivery::acknowledge(PeerId host, const wire::Acknowledge& body) {
   if (sent == records->unacknowledged.end()) return;
   while (!sent->second.empty() && sent->second.front().number <= body.number()) {
     finish_record(*records, sent->second.front().number);
+    if (behind != records->behind.end())
+      behind->second->waiting_bytes -= sent->second.front().bytes;
     sent->second.pop_front();
   }
   account(*records);
@@ -215,6 +219,7 @@ void Delivery::resume(PeerId host, KernelId kernel, std::uint64_t seen) {
   const auto behind = records->behind.find(host);
   if (behind == records->behind.end()) return;
   LogCursor& cursor = *behind->second;
+  if (cursor.here) return;
   cursor.next = std::max(cursor.next, seen + 1);
   cursor.unacknowledged.clear();
   cursor.unacknowledged_bytes = 0;
@@ -252,7 +257,10 @@ void Delivery::account(KernelRecords& records) {
   const auto holder = std::ranges::find_if(records.unacknowledged, [&](const auto& sent) {
     return std::ranges::binary_search(sent.second, next, {}, &Unacknowledged::number);
   });
-  if (holder == records.unacknowledged.end()) return;
+  if (holder == records.unacknowledged.end()) {
+    records.held_by.reset();
+    return;
+  }
   // With less room than one step its producers wait already, or are about to.
   if (waiting < window - window / kSteps) {
     records.held_by.reset();
@@ -287,7 +295,15 @@ void Delivery::kernel_died(Kernel& kernel) {
       kernel.id,
       Kept{kernel.records, loop_.after(time, [this, id = kernel.id] { forget_in_time(id); })});
   if (store_) spilling_.push_back(kernel.id);
-  while (kept_.size() > 1 && kept_bytes() > kKeptBytes) forget(oldest_kept());
+  while (kept_bytes() > kKeptBytes) {
+    const auto oldest = oldest_unwanted(kernel.id);
+    if (!oldest) return;
+    forget(*oldest);
+  }
+}
+
+void Delivery::request_ended(const Kernel& kernel) {
+  if (kernel.records) readers_.wake(*kernel.records);
 }
 
 void Delivery::all_said(Kernel& kernel) {
@@ -296,18 +312,24 @@ void Delivery::all_said(Kernel& kernel) {
   readers_.wake(*kernel.records);
 }
 
+/// A host in a session has still to get an answer of it, or somebody is reading it.
+bool Delivery::wanted(const KernelRecords& records) const {
+  return readers_.reads(records) ||
+         std::ranges::any_of(records.unacknowledged, [&](const auto& sent) {
+           return !sent.second.empty() && sessions_.contains(sent.first);
+         });
+}
+
 void Delivery::forget_in_time(KernelId id) {
   const auto kept = kept_.find(id);
   if (kept == kept_.end()) return;
-  const auto waits = [&](const auto& sent) {
-    return !sent.second.empty() && sessions_.contains(sent.first);
-  };
-  if (std::ranges::none_of(kept->second.records->unacknowledged, waits)) return forget(id);
+  if (!wanted(*kept->second.records)) return forget(id);
   kept->second.until = loop_.after(kKeptInMemory, [this, id] { forget_in_time(id); });
 }
 
 void Delivery::forget(KernelId id) {
-  kept_.erase(id);
+  const auto kept = kept_.extract(id);
+  if (!kept.empty()) kept.mapped().records->behind.clear();  // they hold each other
   if (store_) store_->remove(id);
 }
 
@@ -317,8 +339,11 @@ std::uint64_t Delivery::kept_bytes() const {
   return sum;
 }
 
-KernelId Delivery::oldest_kept() const {
-  return std::ranges::min_element(kept_, {}, [](const auto& kept) { return kept.first; })->first;
+std::optional<KernelId> Delivery::oldest_unwanted(KernelId but) const {
+  std::optional<KernelId> oldest;
+  for (const auto& [id, kept] : kept_)
+    if (id != but && (!oldest || id < *oldest) && !wanted(*kept.records)) oldest = id;
+  return oldest;
 }
 
 std::shared_ptr<KernelRecords> Delivery::find(KernelId id) {

@@ -51,6 +51,8 @@ class Delivery {
   void record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet, To to, bool keep);
   /// The kernel is dead: its log stays for a time.
   void kernel_died(Kernel& kernel);
+  /// A request ended with nothing in the log that says so: who follows it alone is to know.
+  void request_ended(const Kernel& kernel);
   /// Nothing more will be said in its name.
   void all_said(Kernel& kernel);
 
@@ -86,10 +88,12 @@ class Delivery {
   void account(KernelRecords& records);
   std::shared_ptr<KernelRecords> find(KernelId id);
   void forget(KernelId id);
-  /// `forget`, or later if a host in a session has still to get something of it.
+  /// `forget`, or later if somebody has still to get something of it.
   void forget_in_time(KernelId id);
   std::uint64_t kept_bytes() const;
-  KernelId oldest_kept() const;
+  bool wanted(const KernelRecords& records) const;
+  /// Of the dead ones but for `but`; none if all are wanted.
+  std::optional<KernelId> oldest_unwanted(KernelId but) const;
 
   void caught_up(const LogCursor& cursor);
 

@@ -21,7 +21,8 @@ struct LogCursor;  // log_readers.hpp
 /// A record that its host got, or will, and has not acknowledged.
 struct Unacknowledged {
   std::uint64_t number;
-  RequestId reply;  ///< the request that it answers; none: it is no reply
+  RequestId reply;          ///< the request that it answers; none: it is no reply
+  std::uint64_t bytes = 0;  ///< that it has of LogCursor::waiting_bytes
   bool operator<(const Unacknowledged& other) const { return number < other.number; }
 };
 
@@ -41,7 +42,7 @@ struct KernelRecords {
   /// Numbers that are not due yet, of records that the broker could not take.
   std::set<std::uint64_t> lost;
 
-  /// In order. Of a host that is behind its replies only.
+  /// In order. Of a host that is behind its replies, and what came while too much waited for it.
   std::unordered_map<PeerId, std::deque<Unacknowledged>> unacknowledged;
   /// Hosts in sessions that are away, or back and still to be sent what they missed.
   std::unordered_map<PeerId, std::shared_ptr<LogCursor>> behind;

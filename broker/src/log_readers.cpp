@@ -1,6 +1,8 @@
 #include "log_readers.hpp"
 
 #include <algorithm>
+#include <iterator>
+#include <string>
 #include <utility>
 #include <variant>
 
@@ -12,12 +14,16 @@ namespace {
 constexpr std::uint64_t kReaderWindow = std::uint64_t{4} << 20;
 constexpr std::size_t kReaderBatch = std::size_t{256} << 10;
 constexpr int kReadersPerTurn = 8;
+constexpr std::size_t kMostReaders = 64;  // of one host
 
 }  // namespace
 
 void LogReaders::open(const RequestKey& key, std::shared_ptr<KernelRecords> records,
                       const wire::ReadLog& body) {
   if (!key.id) throw Error(FailureKind::invalid, "the id of a ReadLog should not be 0");
+  if (of_host(key.host) >= kMostReaders)
+    throw Error(FailureKind::overloaded,
+                "it reads " + std::to_string(kMostReaders) + " logs already: close some first");
   auto cursor = std::make_shared<LogCursor>();
   cursor->key = key;
   cursor->records = std::move(records);
@@ -37,9 +43,19 @@ void LogReaders::close(const RequestKey& key) {
 }
 
 void LogReaders::drop(PeerId host) {
-  const auto first = readers_.lower_bound({host, RequestId{}});
-  const auto last = readers_.lower_bound({PeerId{host.value + 1}, RequestId{}});
+  const auto [first, last] = range_of(host);
   readers_.erase(first, last);
+}
+
+std::size_t LogReaders::of_host(PeerId host) {
+  const auto [first, last] = range_of(host);
+  return static_cast<std::size_t>(std::distance(first, last));
+}
+
+std::pair<LogReaders::Readers::iterator, LogReaders::Readers::iterator> LogReaders::range_of(
+    PeerId host) {
+  return {readers_.lower_bound({host, RequestId{}}),
+          readers_.lower_bound({PeerId{host.value + 1}, RequestId{}})};
 }
 
 void LogReaders::acknowledge(const RequestKey& key, std::uint64_t number) {
@@ -60,6 +76,11 @@ void LogReaders::wake(const KernelRecords& records) {
   if (readers_.empty()) return;
   for (const auto& [key, cursor] : readers_)
     if (cursor->records.get() == &records) wake(cursor);
+}
+
+bool LogReaders::reads(const KernelRecords& records) const {
+  return std::ranges::any_of(
+      readers_, [&](const auto& reader) { return reader.second->records.get() == &records; });
 }
 
 void LogReaders::wake(const std::shared_ptr<LogCursor>& cursor) {

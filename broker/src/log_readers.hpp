@@ -59,6 +59,8 @@ class LogReaders {
 
   /// There is more of the kernel.
   void wake(const KernelRecords& records);
+  /// Somebody reads it by ReadLog.
+  bool reads(const KernelRecords& records) const;
   /// There may be something to send to it.
   void wake(const std::shared_ptr<LogCursor>& cursor);
 
@@ -66,6 +68,10 @@ class LogReaders {
   bool turn();
 
  private:
+  using Readers = std::map<RequestKey, std::shared_ptr<LogCursor>>;
+
+  std::pair<Readers::iterator, Readers::iterator> range_of(PeerId host);
+  std::size_t of_host(PeerId host);
   /// Sends it some; whether it can be sent more now.
   bool advance(const std::shared_ptr<LogCursor>& cursor);
   bool send_to(LogCursor& cursor, KernelLog::Records& batch);
@@ -79,7 +85,7 @@ class LogReaders {
   KernelTable& kernels_;
   PeerSender& sender_;
   const std::function<void(const LogCursor&)> on_caught_up_;
-  std::map<RequestKey, std::shared_ptr<LogCursor>> readers_;
+  Readers readers_;
   std::deque<std::weak_ptr<LogCursor>> ready_;
 };
 

@@ -127,6 +127,7 @@ void Requests::pass_on(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
 /// A lack of something kept it from its kernel, or its answer from its host.
 void Requests::end_unsent(Kernel& kernel, RequestKey key, const std::exception& error) {
   const auto open = kernel.queue.end(key);
+  delivery_.request_ended(kernel);
   if (open && open->reply != wire::Reply::nothing)
     sender_.fail(key, failure(FailureKind::overloaded,
                               std::string("the broker could not pass it on: ") + error.what()));
@@ -220,11 +221,13 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
 
 void Requests::cancel(Kernel& kernel, RequestKey key, const Failure& why) {
   const auto open = kernel.queue.end(key);
+  delivery_.request_ended(kernel);
   if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
 }
 
 void Requests::lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why) {
   const auto open = kernel.queue.end(key);
+  delivery_.request_ended(kernel);
   const bool wanted = open && open->reply != wire::Reply::nothing;
   if (number != 0 && delivery_.lost(kernel, number)) {
     // Its number is taken by what is said instead.
@@ -274,6 +277,7 @@ bool Requests::end_some_of_left() {
   left_.pop_front();
   if (kernel == nullptr || !kernel->queue.end_some_of_left(kSeenPerTurn)) return true;
   left_.push_back(kernel->id);
+  delivery_.request_ended(*kernel);
   if (kernel->serving()) dispatch(*kernel);
   return true;
 }

@@ -281,7 +281,7 @@ void Router::handle_data(Incoming& in) {
     sender_.data(peer->id, PeerId{}, wire::pack(id, wire::OkT{}));
   } else if (peer->role == wire::Role::host && about_log(*peer, in.packet)) {
     return;
-  } else if (sent_again(*peer, {peer->id, id}, in.to)) {
+  } else if (sent_again(*peer, {peer->id, id}, in.to, in.packet.root().body_type())) {
     log_->debug("OB518 host {} sent request {} again", peer->id.value, id.value);
   } else if (peer->role == wire::Role::monitor ||
              !requests_.from_host(*peer, in.to, std::move(in.packet))) {
@@ -314,8 +314,9 @@ bool Router::is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,
   return fresh;
 }
 
-bool Router::sent_again(Peer& host, RequestKey key, PeerId to) {
-  if (!host.session) return false;
+/// What answers a request of the kernel has the id of a request that is open, and is none.
+bool Router::sent_again(Peer& host, RequestKey key, PeerId to, wire::Body body) {
+  if (!host.session || body == wire::Body::InputReply) return false;
   if (note_id(*host.session, key.id)) return false;
   const KernelId id{to.value};
   const Kernel* kernel = kernels_.find(id);

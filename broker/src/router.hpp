@@ -73,7 +73,7 @@ class Router {
   bool is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,
               const wire::Packet& packet);
   /// The host sends a request again that is open, or whose answer waits for it.
-  bool sent_again(Peer& host, RequestKey key, PeerId to);
+  bool sent_again(Peer& host, RequestKey key, PeerId to, wire::Body body);
   void first_on_data(Incoming& in);
   void malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std::string_view why);
 

@@ -76,6 +76,37 @@ TEST_CASE("a reader that follows a kernel sees its end") {
   });
 }
 
+TEST_CASE("who follows one request learns of its end, also when its kernel never had it") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start("lua");
+    const auto running = start_running(w, "while true do end");
+    std::vector<Future<Value>> waiting;
+    for (int i = 0; i < 300; ++i) waiting.push_back(w.remote_eval("1"));  // more than it is sent
+    const RequestKey last = waiting.back().key();
+    eventually([&] { return broker.find(w.id()).queued >= 300; }, "all wait");
+    LogReader reader = w.read_log({.host = last.host, .request = last.id, .follow = true});
+    waiting.back().cancel();
+    CHECK_FALSE(reader.next_for(kGenerous).has_value());
+    w.kill();
+  });
+}
+
+TEST_CASE("a host reads a bounded number of logs at once") {
+  with_each_broker([](const Broker& broker) {
+    Worker w = broker.start("lua");
+    std::vector<LogReader> readers;
+    for (int i = 0; i < 65; ++i) readers.push_back(w.read_log({.follow = true}));
+    try {
+      static_cast<void>(readers.back().next_for(kGenerous));
+      FAIL("it was taken");
+    } catch (const Error& error) {
+      CHECK(error.kind() == FailureKind::overloaded);
+    }
+    readers.front().close();
+    CHECK(w.remote_eval_fetch<int>("1") == 1);
+  });
+}
+
 TEST_CASE("a log of no kernel is not found") {
   with_each_broker([](const Broker& broker) {
     LogReader reader = broker.read_log(KernelId{987654321});

@@ -257,6 +257,84 @@ TEST_CASE("a host that is away holds nobody back; what is gone is said") {
   CHECK(lines.text().find("are gone from its log]") != std::string::npos);
 }
 
+TEST_CASE("code in a session gets the input that it asks for") {
+  const Daemon daemon;
+  const Broker broker = in_session(daemon.directory().string(), "input");
+  Worker worker = broker.start("lua");
+  for (const std::string line : {"one", "two"}) {
+    EvalOptions options;
+    options.on_input = [&](const std::string&, bool) { return line; };
+    CHECK(worker.remote_eval("return io.read()", std::move(options)).get_for(kGenerous) == line);
+  }
+}
+
+TEST_CASE("a kernel that was forgotten over a cut answers when it is attached again") {
+  const Daemon daemon;
+  Relay relay(daemon.directory());
+  const Broker broker = in_session(relay.directory(), "again");
+  const std::string first = broker.start("lua", {.name = "first", .detach = true}).name();
+  const std::string second = broker.start("lua", {.name = "second", .detach = true}).name();
+  CHECK(broker.attach(first).remote_eval("1").get_for(kGenerous) == Value(1));
+  const Worker other = broker.attach(second);  // now nobody here knows of the first
+  relay.cut();
+  relay.restore();
+  CHECK(broker.attach(first).remote_eval("2").get_for(kGenerous) == Value(2));
+}
+
+namespace {
+
+/// Answers of 36 MB in all, which nobody takes, and output in between.
+void ask_for_much(Worker& worker) {
+  for (int i = 0; i < 120; ++i)
+    static_cast<void>(worker.remote_eval("print('on') return ('x'):rep(300000)"));
+}
+
+std::size_t answers_in_log(const Broker& broker, KernelId kernel) {
+  std::size_t count = 0;
+  LogReader reader = broker.read_log(kernel);
+  while (const auto record = reader.next_for(kGenerous))
+    count += std::holds_alternative<LogValue>(record->what) ? 1 : 0;
+  return count;
+}
+
+}  // namespace
+
+TEST_CASE("P1: what waits for a host that is away outlives its kernels, however much that is") {
+  const Daemon daemon;
+  const Broker watcher = daemon.connect();
+  std::vector<KernelId> kernels;
+  {
+    const Broker broker = in_session(daemon.directory().string(), "much");
+    for (int i = 0; i < 2; ++i) {
+      Worker worker = broker.start("lua", {.detach = true});
+      ask_for_much(worker);
+      kernels.push_back(worker.id());
+    }
+  }
+  for (const KernelId kernel : kernels) {
+    eventually([&] { return watcher.find(kernel).log_bytes > 120U * 300'000; }, "all is said");
+    watcher.kill(kernel);
+  }
+  for (const KernelId kernel : kernels) CHECK(answers_in_log(watcher, kernel) == 120);
+}
+
+TEST_CASE("P4: too much for a host that is away holds its kernel back, until its session ends") {
+  const Daemon daemon;
+  const Broker watcher = daemon.connect();
+  KernelId kernel;
+  {
+    const Broker broker = in_session(daemon.directory().string(), "full");
+    Worker worker = broker.start("lua", {.detach = true});
+    for (int i = 0; i < 3; ++i) ask_for_much(worker);
+    kernel = worker.id();
+  }
+  eventually([&] { return watcher.find(kernel).held_by != PeerId{}; }, "it is held back");
+  CHECK(watcher.find(kernel).log_bytes < (80U << 20));
+  in_session(daemon.directory().string(), "full").end_session();
+  CHECK(watcher.attach(kernel).remote_eval("1").get_for(kGenerous) == Value(1));
+  CHECK(watcher.find(kernel).held_by == PeerId{});
+}
+
 TEST_CASE("a session waits for its host for its time, and then ends its kernels") {
   const Daemon daemon;
   const Broker watcher = daemon.connect();

@@ -246,7 +246,8 @@ void Session::take_back(const std::shared_ptr<Request>& start) {
 }
 
 void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
-  if (resumed_) ask_for_missed(kernel->id());
+  // It may have come back while nobody here knew of the kernel.
+  if (resumable()) ask_for_missed(kernel->id());
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });

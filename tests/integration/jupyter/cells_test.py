@@ -3,9 +3,11 @@
 import contextlib
 import json
 import os
+import pathlib
 import signal
 import subprocess
 import sys
+import threading
 import unittest
 from typing import Any, Dict, Iterator
 
@@ -164,20 +166,49 @@ class CellsTest(TestCase):
         self.assertEqual(kinds(front.outputs(cell)), ["error"])
         front.shell()
 
+    def test_P4_a_frontend_that_does_not_read_holds_the_cell_back_and_misses_nothing(self) -> None:
+        total = 150_000_000
+        with self.subscriber(rcvhwm=1, rcvbuf=65536) as socket:
+            received(socket)  # so it is there
+            cell = self.front.client.execute(
+                "for i in range(150): print('x' * 1_000_000, end='', flush=True)")
+            other = threading.Thread(target=self.front.outputs, args=(cell,))  # it reads
+            other.start()
+            printed = 0
+            while printed < total:
+                message = received(socket)
+                if message["msg_type"] == "stream":
+                    printed += len(message["content"]["text"])
+            self.assertEqual(printed, total)
+        other.join(GENEROUS)
+        self.assertFalse(other.is_alive())
+        self.assertEqual(self.front.shell()["content"]["status"], "ok")
+        self.assertLess(peak_bytes(self.front.pid), total // 2)
+
     @contextlib.contextmanager
-    def subscriber(self) -> Iterator[Any]:
+    def subscriber(self, **options: int) -> Iterator[Any]:
         """A socket that subscribes to all of iopub."""
         port = self.front.manager.get_connection_info()["iopub_port"]
         context = zmq.Context()
         socket = context.socket(zmq.SUB)
         try:
             socket.linger = 0
+            for name, value in options.items():
+                setattr(socket, name, value)
             socket.subscribe(b"")
             socket.connect(f"tcp://127.0.0.1:{port}")
             yield socket
         finally:
             socket.close()
             context.term()
+
+
+def peak_bytes(pid: int) -> int:
+    """The most memory that the process has had."""
+    for line in pathlib.Path(f"/proc/{pid}/status").read_text().splitlines():
+        if line.startswith("VmHWM:"):
+            return int(line.split()[1]) * 1024
+    raise AssertionError("the process has no memory")
 
 
 def received(socket: Any) -> Dict[str, Any]:

@@ -13,9 +13,9 @@ using namespace std::chrono_literals;
 constexpr int kBurst = 64;       // messages of one turn and socket
 constexpr int kMostBursts = 64;  // when all that has come is wanted
 constexpr std::int64_t kMostFrameBytes = std::int64_t{1} << 30;
-constexpr std::size_t kJoined = std::size_t{256} << 10;  // of a stream in one message
-constexpr int kMostPublished = 256;                      // messages on the way to a subscriber
-constexpr auto kRetry = 1ms;                             // ZeroMQ does not say when there is room
+constexpr std::size_t kJoined = std::size_t{64} << 10;  // of a stream in one message
+constexpr int kMostPublished = 256;                     // messages on the way to a subscriber
+constexpr auto kRetry = 1ms;                            // ZeroMQ does not say when there is room
 constexpr auto kLinger = 2s;
 
 // Topics of iopub: what is new, and what is for one subscriber alone.
