@@ -13,7 +13,7 @@ namespace {
 
 std::atomic<bool> connected = false;
 
-KernelProcess::Options from_c(const oast_kernel_options& options) {
+KernelProcess::Options options_from_c(const oast_kernel_options& options) {
   KernelProcess::Options result;
   result.interrupt_signal = options.interrupt_signal;
   if (options.on_interrupt != nullptr)
@@ -39,7 +39,7 @@ oast_status oast_kernel_connect(const oast_kernel_options* options, oast_kernel*
     if (connected.exchange(true)) return failed(OAST_INVALID, "a process is one kernel, once");
     LaunchDetails details = read_launch_details(STDIN_FILENO);
     oast::Fd launcher = take_stdin();
-    auto made = std::make_unique<oast_kernel>(from_c(given), std::move(details));
+    auto made = std::make_unique<oast_kernel>(options_from_c(given), std::move(details));
     made->process.connect(made->details, std::move(launcher));
     *kernel = made.release();  // the caller's
     return OAST_OK;

@@ -3,19 +3,14 @@
 #include <string>
 #include <utility>
 
+#include "overloaded.hpp"
+
 namespace oast {
 
 namespace {
 
 /// The same limit as the wire's, so that no recursion is deeper than what can be sent.
 constexpr unsigned kMostNested = 64;
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;  // Clang 14 does not deduce it
 
 [[noreturn]] void refuse(const std::string& why) {
   throw Error(FailureKind::invalid, "these nodes are no value: " + why);

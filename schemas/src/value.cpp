@@ -5,18 +5,12 @@
 #include <cmath>
 #include <cstring>
 
+#include "overloaded.hpp"
 #include "utf8_truncate.hpp"
 
 namespace oast {
 
 namespace {
-
-template <class... F>
-struct Overloaded : F... {
-  using F::operator()...;
-};
-template <class... F>
-Overloaded(F...) -> Overloaded<F...>;
 
 struct DTypeInfo {
   std::size_t size;
@@ -48,7 +42,7 @@ std::string shortest(double v) {
   return result;
 }
 
-std::string quoted(std::string_view text) {
+std::string in_quotes(std::string_view text) {
   constexpr std::size_t kMost = 40;
   std::string result = "\"";
   for (const char c : head(text, kMost)) {
@@ -144,14 +138,14 @@ std::string Value::describe() const {
           [](bool v) -> std::string { return v ? "the boolean true" : "the boolean false"; },
           [](std::int64_t v) { return "the integer " + std::to_string(v); },
           [](double v) { return "the float " + shortest(v); },
-          [](const std::string& v) { return "the string " + quoted(v); },
+          [](const std::string& v) { return "the string " + in_quotes(v); },
           [](const Buffer& v) { return counted(v.size(), "byte", "bytes"); },
           [](const List& v) { return "a list of " + counted(v.size(), "item", "items"); },
           [](const PackedList& v) { return "a list of " + counted(v.size(), "item", "items"); },
           [](const Map& v) { return "a map of " + counted(v.size(), "entry", "entries"); },
           [](const Tensor& v) { return describe_tensor(v); },
-          [](const Boxed<Failure>& v) { return "the error " + quoted(v->message); },
-          [](const Native& v) { return "native data in the format " + quoted(v.format); },
+          [](const Boxed<Failure>& v) { return "the error " + in_quotes(v->message); },
+          [](const Native& v) { return "native data in the format " + in_quotes(v.format); },
       },
       v_);
 }

@@ -13,9 +13,9 @@ using namespace oast::test;
 namespace {
 
 /// An oast-broker that writes to a pipe of 4 KiB.
-class Daemon {
+class LoggingDaemon {
  public:
-  Daemon() { read_until("ready in"); }
+  LoggingDaemon() { read_until("ready in"); }
 
   std::filesystem::path directory() const { return scratch_.path() / "b"; }
   std::string endpoint(const char* name) const { return "ipc://" + (directory() / name).string(); }
@@ -36,7 +36,7 @@ class Daemon {
 };
 
 /// Each is a line of the log.
-void be_refused(zmq::context_t& context, const Daemon& daemon, int times) {
+void be_refused(zmq::context_t& context, const LoggingDaemon& daemon, int times) {
   auto stranger = dealer(context, daemon.endpoint("control.sock"));
   wire::HelloT hello;
   hello.token = "wrong";
@@ -50,7 +50,7 @@ void be_refused(zmq::context_t& context, const Daemon& daemon, int times) {
 
 TEST_CASE("P4: a broker whose log nobody reads serves on, and tells later how much was lost") {
   zmq::context_t context;
-  Daemon daemon;
+  LoggingDaemon daemon;
   be_refused(context, daemon, 3000);
   std::jthread more([&](const std::stop_token& stop) {
     while (!stop.stop_requested()) be_refused(context, daemon, 1);
@@ -60,13 +60,13 @@ TEST_CASE("P4: a broker whose log nobody reads serves on, and tells later how mu
 
 TEST_CASE("P4: a broker whose log nobody reads ends when it is told to") {
   zmq::context_t context;
-  Daemon daemon;
+  LoggingDaemon daemon;
   be_refused(context, daemon, 3000);
   CHECK(daemon.end());
 }
 
 TEST_CASE("P4: a broker whose log's reader has gone ends in the orderly way") {
-  Daemon daemon;
+  LoggingDaemon daemon;
   daemon.stop_reading();
   REQUIRE(std::filesystem::exists(daemon.directory() / "control.sock"));
   CHECK(daemon.end());

@@ -10,10 +10,6 @@ using namespace std::chrono_literals;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 // Lua runs finalizers with its hooks off: nothing but a kill ends this.
 constexpr const char* kFinalizer =
     "setmetatable({}, {__gc = function() print('running') while true do end end}) "

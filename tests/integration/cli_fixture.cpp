@@ -240,6 +240,25 @@ Oast::Ended run(const Nest& nest, Words arguments, const std::string& input) {
   return oast.end();
 }
 
+bool contains(const std::string& text, const std::string& part) {
+  return text.find(part) != std::string::npos;
+}
+
+Json list_kernels(const Nest& nest) { return Json::parse(run(nest, {"ps", "--json"}).out); }
+
+Json kernel_row(const Nest& nest, const std::string& name) {
+  for (const Json& kernel : list_kernels(nest)) {
+    if (kernel.at("name") == name) return kernel;
+  }
+  return nullptr;
+}
+
+void start_kernel(const Nest& nest, const std::string& name) {
+  const auto started = run(nest, {"start", "--detach", "--name", name});
+  REQUIRE(started.code == 0);
+  REQUIRE(started.out == name + "\n");
+}
+
 RunningBroker::RunningBroker(const Nest& nest) : process_(nest, {"broker"}) {
   process_.wait_for_error("ready in");
 }

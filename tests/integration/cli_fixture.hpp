@@ -110,6 +110,15 @@ class Oast {
 /// Runs it to its end with `input` as its stdin.
 Oast::Ended run(const Nest& nest, Words arguments, const std::string& input = {});
 
+bool contains(const std::string& text, const std::string& part);
+
+/// What `oast ps --json` says: a list of kernels.
+Json list_kernels(const Nest& nest);
+/// That of one of them, or null.
+Json kernel_row(const Nest& nest, const std::string& name);
+/// Starts a kernel that lives on by itself.
+void start_kernel(const Nest& nest, const std::string& name);
+
 /// An `oast broker` at the default place of the nest. Ended with SIGTERM when destroyed.
 class RunningBroker {
  public:

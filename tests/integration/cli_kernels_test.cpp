@@ -6,30 +6,6 @@
 using namespace oast::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-Json list(const Nest& nest) { return Json::parse(run(nest, {"ps", "--json"}).out); }
-
-// The row of a kernel, or null.
-Json row(const Nest& nest, const std::string& name) {
-  for (const Json& kernel : list(nest)) {
-    if (kernel.at("name") == name) return kernel;
-  }
-  return nullptr;
-}
-
-void start(const Nest& nest, const std::string& name) {
-  const auto started = run(nest, {"start", "--detach", "--name", name});
-  REQUIRE(started.code == 0);
-  REQUIRE(started.out == name + "\n");
-}
-
-}  // namespace
-
 TEST_CASE("without a broker, commands that need one exit 4 and say how to start it") {
   const Nest nest;
   for (const char* command : {"ps", "top", "watch", "start"}) {
@@ -45,28 +21,28 @@ TEST_CASE("without a broker, commands that need one exit 4 and say how to start 
 TEST_CASE("a detached kernel keeps its state between commands, until stop") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(run(nest, {"eval", "--to", "work", "x = 41"}).code == 0);
   CHECK(run(nest, {"eval", "--to", "work", "x + 1"}).out == "42\n");
   const auto stopped = run(nest, {"stop", "work"});
   CHECK(stopped.code == 0);
   CHECK(nest.kernels().empty());
-  CHECK(row(nest, "work").at("state") == "dead");
+  CHECK(kernel_row(nest, "work").at("state") == "dead");
 }
 
 TEST_CASE("eval without options uses the daemon that runs, and its kernel still ends with it") {
   const Nest nest;
   const RunningBroker broker(nest);
   CHECK(run(nest, {"eval", "1 + 1"}).out == "2\n");
-  CHECK(list(nest).size() == 1);
+  CHECK(list_kernels(nest).size() == 1);
   CHECK(nest.kernels().empty());
 }
 
 TEST_CASE("ps --json has the documented fields") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
-  const Json kernel = row(nest, "work");
+  start_kernel(nest, "work");
+  const Json kernel = kernel_row(nest, "work");
   for (const char* field : {"id",
                             "name",
                             "spec",
@@ -114,7 +90,7 @@ TEST_CASE("start without --detach holds its kernel until Ctrl-C") {
   const RunningBroker broker(nest);
   Oast held(nest, {"start", "--name", "held"});
   held.wait_for("held\n");
-  CHECK(row(nest, "held").at("detached") == false);
+  CHECK(kernel_row(nest, "held").at("detached") == false);
   held.signal(SIGINT);
   CHECK(held.end().code == 130);
   CHECK(nest.kernels().empty());
@@ -140,7 +116,7 @@ TEST_CASE("start --restart on-failure: the name lives on when its kernel dies") 
   held.wait_for_error("died and was started again as kernel");
   CHECK(run(nest, {"eval", "--to", "held", "6 * 7"}).out == "42\n");
   Json living;
-  for (const Json& kernel : list(nest))
+  for (const Json& kernel : list_kernels(nest))
     if (kernel.at("state") != "dead") living = kernel;
   CHECK(living.at("restarts") == 1);
   held.signal(SIGINT);
@@ -152,7 +128,7 @@ TEST_CASE("start --restart on-failure: the name lives on when its kernel dies") 
 TEST_CASE("interrupt ends the eval of another command, which exits 130") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(run(nest, {"interrupt", "work"}).out == "nothing_running\n");
   Oast busy(nest, {"eval", "--to", "work", "print('running') while true do end"});
   busy.wait_for("running");
@@ -164,7 +140,7 @@ TEST_CASE("interrupt ends the eval of another command, which exits 130") {
 TEST_CASE("interrupt of a request that nobody asked says that no such request is open") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(run(nest, {"interrupt", "work", "--request", "777"}).out == "not_open\n");
   const auto ended = run(nest, {"interrupt", "work", "--request", "777", "--json"});
   CHECK(Json::parse(ended.out) ==
@@ -174,16 +150,16 @@ TEST_CASE("interrupt of a request that nobody asked says that no such request is
 TEST_CASE("interrupt of a number means the request that runs now, whoever's it is") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   Oast busy(nest, {"eval", "--to", "work", "print('running') while true do end"});
   busy.wait_for("running");
   Oast waiting(nest, {"eval", "--to", "work", "1"});
-  eventually([&] { return row(nest, "work").at("queued") == 1; }, "the second to wait");
+  eventually([&] { return kernel_row(nest, "work").at("queued") == 1; }, "the second to wait");
   // One that may be queued, but whose?
   const auto whose = run(nest, {"interrupt", "work", "--request", "777"});
   CHECK(whose.code == 2);
   CHECK(contains(whose.err, "--host"));
-  const auto runs = std::to_string(row(nest, "work").at("request").get<int>());
+  const auto runs = std::to_string(kernel_row(nest, "work").at("request").get<int>());
   CHECK(run(nest, {"interrupt", "work", "--request", runs}).out == "interrupted\n");
   CHECK(busy.end().code == 130);
   CHECK(waiting.end().out == "1\n");
@@ -192,7 +168,7 @@ TEST_CASE("interrupt of a number means the request that runs now, whoever's it i
 TEST_CASE("with --to, a timeout interrupts the code and leaves the kernel alone") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(run(nest, {"eval", "--to", "work", "x = 1"}).code == 0);
   CHECK(run(nest, {"eval", "--to", "work", "--timeout", "0.3", "while true do end"}).code == 5);
   CHECK(run(nest, {"eval", "--to", "work", "x"}).out == "1\n");
@@ -201,7 +177,7 @@ TEST_CASE("with --to, a timeout interrupts the code and leaves the kernel alone"
 TEST_CASE("a request queued behind another times out and never runs") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   Oast busy(nest, {"eval", "--to", "work", "print('running') while true do end"});
   busy.wait_for("running");
   CHECK(run(nest, {"eval", "--to", "work", "--timeout", "0.3", "hidden = true"}).code == 5);
@@ -214,13 +190,13 @@ TEST_CASE("kill takes signals by any of their names") {
   const Nest nest;
   const RunningBroker broker(nest);
   for (const char* signal : {"KILL", "sigkill", "9"}) {
-    start(nest, "victim");
+    start_kernel(nest, "victim");
     const auto killed = run(nest, {"kill", "victim", "--signal", signal});
     CHECK(killed.code == 0);
     CHECK(contains(killed.err, "SIGKILL"));
     CHECK(nest.kernels().empty());
   }
-  start(nest, "victim");
+  start_kernel(nest, "victim");
   CHECK(run(nest, {"kill", "-s", "TERM", "victim"}).code == 0);
   eventually([&] { return nest.kernels().empty(); }, "SIGTERM to end it");
 }
@@ -228,8 +204,8 @@ TEST_CASE("kill takes signals by any of their names") {
 TEST_CASE("an unknown kernel is complained about with those there are, and exits 2") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "one");
-  start(nest, "two");
+  start_kernel(nest, "one");
+  start_kernel(nest, "two");
   for (const char* command : {"stop", "kill", "interrupt"}) {
     const auto ended = run(nest, {command, "nobody"});
     CHECK(ended.code == 2);
@@ -242,7 +218,7 @@ TEST_CASE("an unknown kernel is complained about with those there are, and exits
 TEST_CASE("names that cannot be given, or are taken, exit 2") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "one");
+  start_kernel(nest, "one");
   CHECK(run(nest, {"start", "--name", "one"}).code == 2);
   CHECK(run(nest, {"start", "--name", "a b"}).code == 2);
   CHECK(run(nest, {"start", "-k", "cobol"}).code == 2);
@@ -252,9 +228,9 @@ TEST_CASE("names that cannot be given, or are taken, exit 2") {
 TEST_CASE("a kernel that is named twice has one turn") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
-  const auto stopped =
-      run(nest, {"stop", "work", std::to_string(row(nest, "work").at("id").get<int>()), "work"});
+  start_kernel(nest, "work");
+  const auto stopped = run(
+      nest, {"stop", "work", std::to_string(kernel_row(nest, "work").at("id").get<int>()), "work"});
   CHECK(stopped.code == 0);
   CHECK(stopped.err == "work: ended with exit code 0\n");
 }
@@ -264,9 +240,9 @@ TEST_CASE("watch --json tells the life of a kernel, one object a line") {
   const RunningBroker broker(nest);
   Oast watch(nest, {"watch", "--json"});
   // It has subscribed once it tells of a kernel at all.
-  start(nest, "first");
+  start_kernel(nest, "first");
   watch.wait_for("\"name\":\"first\"");
-  start(nest, "second");
+  start_kernel(nest, "second");
   CHECK(run(nest, {"kill", "second"}).code == 0);
   watch.wait_for("\"name\":\"second\"");
   watch.wait_for("\"state\":\"dead\"");
@@ -289,7 +265,7 @@ TEST_CASE("watch --json tells the life of a kernel, one object a line") {
 TEST_CASE("watch shows heartbeats") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   Oast watch(nest, {"watch"});
   watch.wait_for("work  heartbeat");
   watch.leave();
@@ -301,7 +277,7 @@ TEST_CASE("watch and top end with exit 4 when the broker goes") {
   Oast broker(nest, {"broker"});
   broker.wait_for_error("ready in");
   Oast watch(nest, {"watch"});
-  start(nest, "work");
+  start_kernel(nest, "work");
   watch.wait_for("work");
   broker.signal(SIGKILL);
   broker.end();
@@ -312,7 +288,7 @@ TEST_CASE("watch and top end with exit 4 when the broker goes") {
 TEST_CASE("top off a terminal prints one frame") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   const auto ended = run(nest, {"top"});
   CHECK(ended.code == 0);
   CHECK(contains(ended.out, "1 kernel, 1 idle"));
@@ -326,7 +302,7 @@ TEST_CASE("top shows kernels as they come and go, and gives the terminal back at
   Oast top(nest, {"top"}, On::terminal);
   top.wait_for("\x1b[?1049h");
   top.wait_for("0 kernels");
-  start(nest, "work");
+  start_kernel(nest, "work");
   top.wait_for("work");
   Oast busy(nest, {"eval", "--to", "work", "print('running') while true do end"});
   busy.wait_for("running");

@@ -13,21 +13,6 @@ using namespace oast::test;
 
 namespace {
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
-void start(const Nest& nest, const std::string& name) {
-  REQUIRE(run(nest, {"start", "--detach", "--name", name}).code == 0);
-}
-
-Json row(const Nest& nest, const std::string& name) {
-  for (const Json& kernel : Json::parse(run(nest, {"ps", "--json"}).out))
-    if (kernel.at("name") == name) return kernel;
-  FAIL("there is no kernel " << name);
-  return nullptr;
-}
-
 /// Sends it and leaves: its label.
 std::string sent(const Nest& nest, const std::string& kernel, const std::string& code) {
   const auto ended = run(nest, {"eval", "--to", kernel, "--no-wait", code});
@@ -48,7 +33,7 @@ std::string lines(int first, int last) {
 TEST_CASE("a request that nobody waits for is waited for later, and ends as eval would") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   const auto value = sent(nest, "work", "print('row') return {6 * 7, 'x'}");
   const auto error = sent(nest, "work", "print('before') error('boom')");
   for (int again = 0; again < 2; ++again) {
@@ -63,7 +48,7 @@ TEST_CASE("a request that nobody waits for is waited for later, and ends as eval
   // Whether or not it has failed before the command has left.
   for (int i = 0; i < 30; ++i) sent(nest, "work", "error('boom')");
   const auto died = sent(nest, "work", "print('last') os.exit(3)");
-  const auto id = std::to_string(row(nest, "work").at("id").get<int>());
+  const auto id = std::to_string(kernel_row(nest, "work").at("id").get<int>());
   const auto waited = run(nest, {"wait", id, died});
   CHECK(waited.code == 3);
   CHECK(waited.out == "last\n");
@@ -73,7 +58,7 @@ TEST_CASE("a request that nobody waits for is waited for later, and ends as eval
 TEST_CASE("a log has every byte that was written, also when the terminal is gone") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   {
     Oast eval(nest, {"eval", "--to", "work", "for i = 1, 50000 do print(i) end io.write('\\xff')"});
     eval.wait_for("\n100\n");
@@ -88,47 +73,48 @@ TEST_CASE("a log has every byte that was written, also when the terminal is gone
       },
       "the end of the log");
   CHECK(log == lines(1, 50000) + '\xff');
-  const auto last = row(nest, "work").at("log_last").get<std::uint64_t>();
+  const auto last = kernel_row(nest, "work").at("log_last").get<std::uint64_t>();
   CHECK(run(nest, {"logs", "work", "--from", std::to_string(last + 1)}).out.empty());
 }
 
 TEST_CASE("P4: a reader that is stopped holds its kernel back, nobody else, and misses nothing") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
-  start(nest, "other");
+  start_kernel(nest, "work");
+  start_kernel(nest, "other");
   Oast eval(nest, {"eval", "--to", "work", "for i = 1, 1e6 do print(i) end"});
   eval.wait_for("\n10\n");
   eval.signal(SIGSTOP);
-  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
-  CHECK(row(nest, "work").at("unacknowledged_bytes").get<std::uint64_t>() < 5U << 20);
+  eventually([&] { return !kernel_row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  CHECK(kernel_row(nest, "work").at("unacknowledged_bytes").get<std::uint64_t>() < 5U << 20);
   CHECK(contains(run(nest, {"ps"}).out, "held by"));
   CHECK(run(nest, {"eval", "--to", "other", "1 + 1"}).out == "2\n");
   eval.signal(SIGCONT);
   const auto ended = eval.end();
   CHECK(ended.code == 0);
   CHECK(ended.out == lines(1, 1'000'000));
-  CHECK(row(nest, "work").at("held_by").is_null());
+  CHECK(kernel_row(nest, "work").at("held_by").is_null());
 }
 
 #if !defined(__SANITIZE_ADDRESS__) && !defined(__SANITIZE_THREAD__)  // which keep freed memory
 TEST_CASE("P4: a flood at a stopped reader takes no memory of broker or kernel, and none is lost") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
-  start(nest, "other");
+  start_kernel(nest, "work");
+  start_kernel(nest, "other");
   const auto broker_before = resident_bytes(broker.pid());
-  const auto kernel_before = row(nest, "work").at("rss_bytes").get<std::uint64_t>();
+  const auto kernel_before = kernel_row(nest, "work").at("rss_bytes").get<std::uint64_t>();
   // 200 MB, which go nowhere before the reader goes on.
   Oast eval(nest, {"eval", "--to", "work",
                    "local s = ('x'):rep(199) for i = 1, 1e6 do io.write(s, '\\n') end"});
   eval.wait_for("x\n");
   eval.signal(SIGSTOP);
-  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  eventually([&] { return !kernel_row(nest, "work").at("held_by").is_null(); }, "it is held back");
   for (int i = 0; i < 20; ++i) CHECK(run(nest, {"eval", "--to", "other", "1 + 1"}).out == "2\n");
   constexpr std::uint64_t kWindow = 4U << 20;
   CHECK(resident_bytes(broker.pid()) < broker_before + 4 * kWindow);
-  CHECK(row(nest, "work").at("rss_bytes").get<std::uint64_t>() < kernel_before + 4 * kWindow);
+  CHECK(kernel_row(nest, "work").at("rss_bytes").get<std::uint64_t>() <
+        kernel_before + 4 * kWindow);
   eval.signal(SIGCONT);
   const auto ended = eval.end();
   CHECK(ended.code == 0);
@@ -140,11 +126,11 @@ TEST_CASE("P4: a flood at a stopped reader takes no memory of broker or kernel, 
 TEST_CASE("P10: an interrupt ends a print that waits for a reader") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   Oast eval(nest, {"eval", "--to", "work", "while true do print('x') end"});
   eval.wait_for("x\n");
   eval.signal(SIGSTOP);
-  eventually([&] { return !row(nest, "work").at("held_by").is_null(); }, "it is held back");
+  eventually([&] { return !kernel_row(nest, "work").at("held_by").is_null(); }, "it is held back");
   CHECK(run(nest, {"interrupt", "work"}).out == "interrupted\n");
   eval.signal(SIGCONT);
   CHECK(eval.end().code == 130);
@@ -153,7 +139,7 @@ TEST_CASE("P10: an interrupt ends a print that waits for a reader") {
 TEST_CASE("logs --follow and attach show what a kernel says from now on") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(run(nest, {"eval", "--to", "work", "print('early')"}).code == 0);
   Oast logs(nest, {"logs", "work", "--follow"});
   logs.wait_for("early\n");
@@ -167,13 +153,13 @@ TEST_CASE("logs --follow and attach show what a kernel says from now on") {
   CHECK(attached.end().code == 0);
   logs.signal(SIGINT);
   CHECK(logs.end().code == 130);
-  CHECK(row(nest, "work").at("state") == "idle");
+  CHECK(kernel_row(nest, "work").at("state") == "idle");
 }
 
 TEST_CASE("nonsense about logs is refused with what would be right") {
   const Nest nest;
   const RunningBroker broker(nest);
-  start(nest, "work");
+  start_kernel(nest, "work");
   CHECK(contains(run(nest, {"logs", "nobody"}).err, "there is work"));
   CHECK(contains(run(nest, {"logs", "99"}).err, "no log of a kernel 99"));
   CHECK(contains(run(nest, {"wait", "work", "x"}).err, "HOST:NUMBER"));

@@ -213,7 +213,7 @@ TEST_CASE("values become JSON without losing what JSON can say") {
         R"({"bytes_base64":"//79/A=="})");
   CHECK(dump(to_json(Value(tensor<std::int32_t>(DType::int32, {1, 2}, {5, -5})))) ==
         R"({"tensor":{"dtype":"int32","shape":[1,2],"data":[5,-5]}})");
-  const Json large =
+  const auto large =
       to_json(Value(tensor<std::int8_t>(DType::int8, {2000}, std::vector<std::int8_t>(2000))));
   CHECK_FALSE(large.at("tensor").contains("data"));
 }

@@ -15,10 +15,6 @@ const Words kCommands{"eval",       "run",  "repl",  "specs",     "broker", "sta
                       "ps",         "top",  "watch", "interrupt", "stop",   "kill",
                       "completion", "logs", "wait",  "attach",    "jupyter"};
 
-bool contains(const std::string& text, const std::string& part) {
-  return text.find(part) != std::string::npos;
-}
-
 // The long options that --help of a command shows.
 std::set<std::string> options_of(const Nest& nest, const std::string& command) {
   const auto ended = command == "jupyter" ? run(nest, {command, "install", "--help"})
@@ -110,9 +106,10 @@ TEST_CASE("specs lists what -k may name, also without a daemon") {
   const auto table = run(nest, {"specs"});
   CHECK(table.code == 0);
   CHECK(contains(table.out, "lua"));
-  const Json json = Json::parse(run(nest, {"specs", "--json"}).out);
-  const auto lua = std::find_if(json.begin(), json.end(),
-                                [](const Json& spec) { return spec.at("name") == "lua"; });
+  const oast::test::Json json = oast::test::Json::parse(run(nest, {"specs", "--json"}).out);
+  const auto lua = std::find_if(json.begin(), json.end(), [](const oast::test::Json& spec) {
+    return spec.at("name") == "lua";
+  });
   REQUIRE(lua != json.end());
   CHECK(lua->at("problem").is_null());
 }

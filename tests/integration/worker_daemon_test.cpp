@@ -12,20 +12,6 @@ using namespace oast;
 using namespace oast::test;
 using namespace std::chrono_literals;
 
-namespace {
-
-FailureKind refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("it was not refused");
-  return {};
-}
-
-}  // namespace
-
 TEST_CASE("where no broker lives, connect says so and what to do") {
   const auto nowhere = std::filesystem::temp_directory_path() / "oast-no-broker-here";
   try {

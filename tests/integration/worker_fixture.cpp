@@ -18,6 +18,16 @@ void with_each_broker(const std::function<void(const Broker&)>& test) {
   }
 }
 
+FailureKind refusal(const std::function<void()>& action) {
+  try {
+    action();
+  } catch (const Error& error) {
+    return error.kind();
+  }
+  FAIL("it was not refused");
+  return {};
+}
+
 Future<Value> start_running(Evaluator& worker, const std::string& code) {
   const auto begun = std::make_shared<Event>();
   const auto once = std::make_shared<std::atomic<bool>>(false);

@@ -38,6 +38,9 @@ FailureKind kind_of(const Future<T>& future) {
   return {};
 }
 
+/// The kind of the failure that `action` throws; fails the test when it does not.
+FailureKind refusal(const std::function<void()>& action);
+
 /// Starts code that prints something first, and returns once it has: the code is running.
 Future<Value> start_running(Evaluator& worker, const std::string& code);
 

@@ -54,16 +54,6 @@ std::string until_there(const std::filesystem::path& file) {
 
 void touch(const std::filesystem::path& file) { std::ofstream{file}; }
 
-FailureKind refusal(const std::function<void()>& action) {
-  try {
-    action();
-  } catch (const Error& error) {
-    return error.kind();
-  }
-  FAIL("it was not refused");
-  return {};
-}
-
 }  // namespace
 
 TEST_CASE("a link that is cut for a while: the future stays open, no line is missing or doubled") {

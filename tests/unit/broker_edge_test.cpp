@@ -16,12 +16,6 @@ using namespace oast::test;
 
 namespace {
 
-oast::FailureKind kind_of(const wire::Addressed& answer) {
-  const auto* failure = answer.packet.root().body_as_Failure();
-  REQUIRE(failure != nullptr);
-  return static_cast<oast::FailureKind>(failure->kind());
-}
-
 void send_raw(zmq::socket_t& socket, std::vector<std::string> frames) {
   for (std::size_t i = 0; i < frames.size(); ++i)
     socket.send(zmq::buffer(frames[i]),

@@ -51,6 +51,21 @@ inline broker::KernelSpec spec(const std::string& name, std::vector<std::string>
 }
 
 /// Next message of a DEALER; fails the test when none comes.
+inline wire::StartT start_message(const std::string& spec, const std::string& name = "") {
+  wire::StartT message;
+  message.spec = spec;
+  message.name = name;
+  return message;
+}
+
+inline Failure failure_of(const wire::Addressed& answer) {
+  const auto* failure = answer.packet.root().body_as_Failure();
+  REQUIRE(failure != nullptr);
+  return wire::read(*failure);
+}
+
+inline FailureKind kind_of(const wire::Addressed& answer) { return failure_of(answer).kind; }
+
 inline wire::Addressed next(zmq::socket_t& socket) {
   const auto deadline = std::chrono::steady_clock::now() + kGenerous;
   std::size_t malformed = 0;

@@ -18,8 +18,8 @@ namespace {
 
 using Info = std::unique_ptr<wire::KernelInfoT>;
 
-struct Fixture {
-  explicit Fixture(std::vector<broker::KernelSpec> specs = {})
+struct RestartFixture {
+  explicit RestartFixture(std::vector<broker::KernelSpec> specs = {})
       : clock(std::make_shared<ManualClock>()), f(std::move(specs), clock), host(f.host()) {}
 
   static wire::StartT wish(wire::RestartPolicy policy) {
@@ -105,8 +105,8 @@ struct Fixture {
 }  // namespace
 
 TEST_CASE("A kernel that failed is started again with all that it had but its id") {
-  Fixture f;
-  auto wish = Fixture::wish(wire::RestartPolicy::on_failure);
+  RestartFixture f;
+  auto wish = RestartFixture::wish(wire::RestartPolicy::on_failure);
   wish.cwd = f.f.scratch.path();
   wish.env.push_back(std::make_unique<wire::EnvVarT>());
   wish.env[0]->name = "GIVEN";
@@ -133,31 +133,31 @@ TEST_CASE("A kernel that failed is started again with all that it had but its id
 }
 
 TEST_CASE("A kernel that was killed by a stranger is started again, unless its policy is never") {
-  Fixture f;
-  const auto first = f.start(Fixture::wish(wire::RestartPolicy::on_failure));
+  RestartFixture f;
+  const auto first = f.start(RestartFixture::wish(wire::RestartPolicy::on_failure));
   ::kill(f.by_id(first)->pid, SIGKILL);
   CHECK(f.await_successor(first) > first);
 
-  Fixture other;
-  const auto never = other.start(Fixture::wish(wire::RestartPolicy::never));
+  RestartFixture other;
+  const auto never = other.start(RestartFixture::wish(wire::RestartPolicy::never));
   ::kill(other.by_id(never)->pid, SIGKILL);
   other.check_stays_dead(never);
 }
 
 TEST_CASE("Code 0 is no failure: only `always` starts again then") {
-  Fixture f;
-  f.end(f.start(Fixture::wish(wire::RestartPolicy::on_failure)), "os.exit(0)");
+  RestartFixture f;
+  f.end(f.start(RestartFixture::wish(wire::RestartPolicy::on_failure)), "os.exit(0)");
   CHECK(f.by_name() == nullptr);
-  const auto always = f.start(Fixture::wish(wire::RestartPolicy::always));
+  const auto always = f.start(RestartFixture::wish(wire::RestartPolicy::always));
   f.end(always, "os.exit(0)");
   CHECK(f.await_successor(always) > always);
 }
 
 TEST_CASE("A kernel that somebody stopped, killed or sent a signal stays dead") {
-  Fixture f;
+  RestartFixture f;
   for (const int signal : {0, SIGKILL, SIGTERM}) {
     CAPTURE(signal);
-    const auto kernel = f.start(Fixture::wish(wire::RestartPolicy::always));
+    const auto kernel = f.start(RestartFixture::wish(wire::RestartPolicy::always));
     if (signal == 0) {
       wire::StopT stop;
       stop.kernel = kernel;
@@ -174,9 +174,9 @@ TEST_CASE("A kernel that somebody stopped, killed or sent a signal stays dead") 
 }
 
 TEST_CASE("P3: a kernel whose owner has left is not started again") {
-  Fixture f;
+  RestartFixture f;
   auto owner = f.f.host("owner");
-  send(owner.control, PeerId{}, 1, Fixture::wish(wire::RestartPolicy::always));
+  send(owner.control, PeerId{}, 1, RestartFixture::wish(wire::RestartPolicy::always));
   const auto started = next_answer(owner.control);
   REQUIRE(started.packet.root().body_as_Kernel() != nullptr);
   const auto kernel = started.packet.root().body_as_Kernel()->info()->id();
@@ -186,8 +186,8 @@ TEST_CASE("P3: a kernel whose owner has left is not started again") {
 }
 
 TEST_CASE("A kernel that dies too often within the period stays dead and says so") {
-  Fixture f;
-  const auto first = f.start(Fixture::wish(wire::RestartPolicy::on_failure));
+  RestartFixture f;
+  const auto first = f.start(RestartFixture::wish(wire::RestartPolicy::on_failure));
   f.end(first, "os.exit(1)");
   const auto second = f.await_successor(first);
   f.end(second, "os.exit(1)");
@@ -202,8 +202,8 @@ TEST_CASE("A kernel that dies too often within the period stays dead and says so
 }
 
 TEST_CASE("Restarts count for their period only") {
-  Fixture f;
-  auto kernel = f.start(Fixture::wish(wire::RestartPolicy::on_failure));
+  RestartFixture f;
+  auto kernel = f.start(RestartFixture::wish(wire::RestartPolicy::on_failure));
   for (int i = 0; i < 4; ++i) {
     f.end(kernel, "os.exit(1)");
     kernel = f.await_successor(kernel);
@@ -213,8 +213,8 @@ TEST_CASE("Restarts count for their period only") {
 }
 
 TEST_CASE("A start that fails is not repeated") {
-  Fixture f({spec("lua", {"/bin/sh", "-c", "exit 3"})});
-  send(f.host.control, PeerId{}, ++f.last, Fixture::wish(wire::RestartPolicy::always));
+  RestartFixture f({spec("lua", {"/bin/sh", "-c", "exit 3"})});
+  send(f.host.control, PeerId{}, ++f.last, RestartFixture::wish(wire::RestartPolicy::always));
   CHECK(next_answer(f.host.control).packet.root().body_as_Failure() != nullptr);
   CHECK(f.by_name() == nullptr);
 }
@@ -222,8 +222,8 @@ TEST_CASE("A start that fails is not repeated") {
 TEST_CASE("A kernel that was started again and never registers counts as one that died") {
   auto once = RawKernel::spec();
   once.argv.back() = "test -e launch && exit 4; echo $$ > pid; " + once.argv.back();
-  Fixture f({once});
-  RawKernel first(f.f, f.host, Fixture::wish(wire::RestartPolicy::on_failure));
+  RestartFixture f({once});
+  RawKernel first(f.f, f.host, RestartFixture::wish(wire::RestartPolicy::on_failure));
   const auto id = first.connection->self.value;
   pid_t pid = 0;
   std::ifstream(f.f.scratch.path() / "pid") >> pid;

@@ -59,18 +59,6 @@ struct Hang {
   static void release() { hang = false; }
 };
 
-wire::StartT start(const std::string& spec) {
-  wire::StartT message;
-  message.spec = spec;
-  return message;
-}
-
-Failure failure_of(const wire::Addressed& answer) {
-  const auto* failure = answer.packet.root().body_as_Failure();
-  REQUIRE(failure != nullptr);
-  return wire::read(*failure);
-}
-
 }  // namespace
 
 /// In the place of the C library's.
@@ -134,7 +122,7 @@ TEST_CASE("P4: a broker ends while a spawn hangs, and its kernel ends once it is
     auto gone = std::async(std::launch::async, [&] {
       BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})});
       auto host = f.host();
-      auto message = start("mute");
+      auto message = start_message("mute");
       cwd = message.cwd = f.scratch.path();
       send(host.control, PeerId{}, 1, message);
       Hang::wait();
@@ -160,7 +148,7 @@ TEST_CASE("P4: a start whose process cannot be watched leaves no watch of it beh
   auto host = f.host();
   watched = -1;
   refuse_pipes = true;
-  send(host.control, PeerId{}, 1, start("mute"));
+  send(host.control, PeerId{}, 1, start_message("mute"));
   CHECK(failure_of(next_answer(host.control)).kind == oast::FailureKind::overloaded);
   send(host.control, PeerId{}, 2, wire::ListT{});  // its end came before
   next_answer(host.control);
@@ -173,7 +161,7 @@ TEST_CASE("P9: a death is told also when memory ran short as it was found out") 
   BrokerFixture f({spec("brief", {"/bin/false"})});
   auto host = f.host();
   starve_at_end = true;
-  send(host.control, PeerId{}, 1, start("brief"));
+  send(host.control, PeerId{}, 1, start_message("brief"));
   const Failure why = failure_of(next_answer(host.control));
   CHECK(!starve_at_end);
   CHECK(why.message.find("exited with code 1") != std::string::npos);
@@ -186,7 +174,7 @@ TEST_CASE("P4: a spawn that hangs holds nobody up, and its start can be taken ba
   auto other = f.host();
   {
     const Hang hung;
-    send(host.control, PeerId{}, 1, start("mute"));
+    send(host.control, PeerId{}, 1, start_message("mute"));
     Hang::wait();
     send(other.control, PeerId{}, 2, wire::ListT{});
     const auto answer = next_answer(other.control);
@@ -209,7 +197,7 @@ TEST_CASE("P4: a start whose spawn hangs fails by its deadline") {
   BrokerFixture f({spec("mute", {"/bin/sleep", "1000"})}, clock);
   auto host = f.host();
   const Hang hung;
-  auto message = start("mute");
+  auto message = start_message("mute");
   message.timeout_ms = 3000;
   send(host.control, PeerId{}, 1, message);
   Hang::wait();
@@ -224,7 +212,7 @@ TEST_CASE("P3: a kernel whose host left while it was spawned ends once it is") {
   {
     const Hang hung;
     auto host = f.host();
-    auto message = start("mute");
+    auto message = start_message("mute");
     message.cwd = f.scratch.path();
     send(host.control, PeerId{}, 1, message);
     Hang::wait();
@@ -258,7 +246,7 @@ TEST_CASE("A spawn that the system refuses fails the start as overloaded, or as 
   auto host = f.host();
   const auto kind_with = [&](int error) {
     refuse_with = error;
-    send(host.control, PeerId{}, 1, start("mute"));
+    send(host.control, PeerId{}, 1, start_message("mute"));
     const Failure why = failure_of(next_answer(host.control));
     refuse_with = 0;
     CHECK(why.message.find("posix_spawn of oast-launch") != std::string::npos);

@@ -18,26 +18,27 @@ using namespace oast::test;
 namespace {
 
 std::atomic<bool> disk_hangs = false;
-std::atomic<int> hanging = 0;  // calls that wait
+std::atomic<int> waiting_for_disk = 0;  // calls that wait
 
 /// What open does with files of the spec `hung` while `disk_hangs`.
 void wait_like_a_disk(const char* path) {
   if (!std::string_view(path).ends_with("/hung/oast.json")) return;
-  ++hanging;
+  ++waiting_for_disk;
   while (disk_hangs) ::usleep(1000);
-  --hanging;
+  --waiting_for_disk;
 }
 
 /// The file system does not answer while this lives.
-struct Hang {
-  Hang() { disk_hangs = true; }
-  ~Hang() { disk_hangs = false; }
-  Hang(const Hang&) = delete;
-  Hang& operator=(const Hang&) = delete;
+struct DiskHang {
+  DiskHang() { disk_hangs = true; }
+  ~DiskHang() { disk_hangs = false; }
+  DiskHang(const DiskHang&) = delete;
+  DiskHang& operator=(const DiskHang&) = delete;
   static void wait() {
     const auto deadline = std::chrono::steady_clock::now() + kGenerous;
-    while (hanging == 0 && std::chrono::steady_clock::now() < deadline) std::this_thread::yield();
-    REQUIRE(hanging > 0);
+    while (waiting_for_disk == 0 && std::chrono::steady_clock::now() < deadline)
+      std::this_thread::yield();
+    REQUIRE(waiting_for_disk > 0);
   }
 };
 
@@ -53,19 +54,6 @@ struct Files {
   Files& operator=(const Files&) = delete;
   ScratchDirectory scratch;
 };
-
-wire::StartT start(const std::string& spec, const std::string& name = "") {
-  wire::StartT message;
-  message.spec = spec;
-  message.name = name;
-  return message;
-}
-
-Failure failure_of(const wire::Addressed& answer) {
-  const auto* failure = answer.packet.root().body_as_Failure();
-  REQUIRE(failure != nullptr);
-  return wire::read(*failure);
-}
 
 std::size_t kernels(wire::Connection& host) {
   send(host.control, PeerId{}, 99, wire::ListT{});
@@ -94,14 +82,14 @@ TEST_CASE("P4: a spec that cannot be read holds nobody up, and its start can be 
   BrokerFixture f({spec("broken", {"/bin/sh", "-c", "exit 3"})});
   auto host = f.host();
   auto other = f.host();
-  const Hang hang;
-  send(host.control, PeerId{}, 1, start("hung", "mine"));
-  Hang::wait();
+  const DiskHang disk_hang;
+  send(host.control, PeerId{}, 1, start_message("hung", "mine"));
+  DiskHang::wait();
   CHECK(kernels(other) == 1);
   // One that the broker was made with is started meanwhile.
-  send(other.control, PeerId{}, 2, start("broken"));
+  send(other.control, PeerId{}, 2, start_message("broken"));
   CHECK(failure_of(next_answer(other.control)).message.find("code 3") != std::string::npos);
-  send(other.control, PeerId{}, 3, start("broken", "mine"));
+  send(other.control, PeerId{}, 3, start_message("broken", "mine"));
   CHECK(failure_of(next_answer(other.control)).message.find("runs already") != std::string::npos);
   send(other.control, PeerId{}, 4, wire::ListSpecsT{});  // answered later, and nobody waits
   wire::InterruptT interrupt;
@@ -120,11 +108,11 @@ TEST_CASE("P4: a start whose spec cannot be read fails by its deadline") {
   const auto clock = std::make_shared<ManualClock>();
   BrokerFixture f({}, clock);
   auto host = f.host();
-  const Hang hang;
-  auto message = start("hung");
+  const DiskHang disk_hang;
+  auto message = start_message("hung");
   message.timeout_ms = 3000;
   send(host.control, PeerId{}, 1, message);
-  Hang::wait();
+  DiskHang::wait();
   clock->advance(std::chrono::milliseconds(3001));
   CHECK(failure_of(next_answer(host.control)).kind == oast::FailureKind::timeout);
 }
@@ -134,10 +122,10 @@ TEST_CASE("P3: a kernel whose host left while its spec was read is never started
   BrokerFixture f;
   auto other = f.host();
   {
-    const Hang hang;
+    const DiskHang disk_hang;
     auto host = f.host();
-    send(host.control, PeerId{}, 1, start("hung"));
-    Hang::wait();
+    send(host.control, PeerId{}, 1, start_message("hung"));
+    DiskHang::wait();
     send(host.control, PeerId{}, 0, wire::GoodbyeT{});
     for (;;) {
       send(other.control, PeerId{}, 99, wire::ListT{});
@@ -155,19 +143,19 @@ TEST_CASE("P3: a kernel whose host left while its spec was read is never started
 TEST_CASE("A start of a spec that there is not leaves no kernel behind") {
   BrokerFixture f;
   auto host = f.host();
-  send(host.control, PeerId{}, 1, start("fortran"));
+  send(host.control, PeerId{}, 1, start_message("fortran"));
   CHECK(failure_of(next_answer(host.control)).kind == oast::FailureKind::not_found);
   CHECK(kernels(host) == 0);
 }
 
 TEST_CASE("P4: a broker ends though a spec cannot be read") {
   const Files files;
-  const Hang hang;
+  const DiskHang disk_hang;
   {
     BrokerFixture f;
     auto host = f.host();
-    send(host.control, PeerId{}, 1, start("hung"));
-    Hang::wait();
+    send(host.control, PeerId{}, 1, start_message("hung"));
+    DiskHang::wait();
   }
-  CHECK(hanging == 1);
+  CHECK(waiting_for_disk == 1);
 }

@@ -12,26 +12,10 @@
 using namespace oast;
 using namespace oast::test;
 
-namespace {
-
-wire::StartT start(const std::string& spec) {
-  wire::StartT message;
-  message.spec = spec;
-  return message;
-}
-
-Failure failure_of(const wire::Addressed& answer) {
-  const auto* failure = answer.packet.root().body_as_Failure();
-  REQUIRE(failure != nullptr);
-  return wire::read(*failure);
-}
-
-}  // namespace
-
 TEST_CASE("A kernel that exits before it registers fails the start with its code and stderr") {
   BrokerFixture f({spec("broken", {"/bin/sh", "-c", "echo no such library >&2; exit 3"})});
   auto host = f.host();
-  send(host.control, PeerId{}, 1, start("broken"));
+  send(host.control, PeerId{}, 1, start_message("broken"));
   const auto answer = next_answer(host.control);
   CHECK(answer.packet.root().id() == 1);
   const Failure why = failure_of(answer);
@@ -45,7 +29,7 @@ TEST_CASE("A kernel that exits before it registers fails the start with its code
 TEST_CASE("A program that cannot be run fails the start and says which") {
   BrokerFixture f({spec("missing", {"/nonexistent/kernel"})});
   auto host = f.host();
-  send(host.control, PeerId{}, 1, start("missing"));
+  send(host.control, PeerId{}, 1, start_message("missing"));
   const Failure why = failure_of(next_answer(host.control));
   CHECK(why.kind == oast::FailureKind::kernel_died);
   CHECK(why.death.stderr_tail.find("/nonexistent/kernel") != std::string::npos);
@@ -55,7 +39,7 @@ TEST_CASE("A start that never registers fails by its deadline and leaves no proc
   auto clock = std::make_shared<ManualClock>();
   BrokerFixture f({spec("mute", {"/bin/sh", "-c", "echo $$ > pid; exec sleep 1000"})}, clock);
   auto host = f.host();
-  auto message = start("mute");
+  auto message = start_message("mute");
   message.cwd = f.scratch.path();
   message.timeout_ms = 3000;
   send(host.control, PeerId{}, 1, message);
@@ -73,7 +57,7 @@ TEST_CASE("An interrupt of a start kills its kernel; one that comes too late doe
   BrokerFixture f({spec("mute", {"/bin/sh", "-c", "echo $$ > pid; exec sleep 1000"})});
   auto host = f.host();
   auto other = f.host();
-  auto message = start("mute");
+  auto message = start_message("mute");
   message.cwd = f.scratch.path();
   send(host.control, PeerId{}, 1, message);
   pid_t pid = 0;
@@ -109,17 +93,17 @@ TEST_CASE("Start refuses what it cannot do, and says what would be right") {
     CHECK_MESSAGE(why.message.find(text) != std::string::npos, why.message);
   };
   const auto missing = oast::FailureKind::not_found;
-  refused(start("fortran"), missing, "no kernel spec 'fortran'; there are: ");
-  refused(start("fortran"), missing, "lua");  // among those that this machine has
-  auto message = start("lua");
+  refused(start_message("fortran"), missing, "no kernel spec 'fortran'; there are: ");
+  refused(start_message("fortran"), missing, "lua");  // among those that this machine has
+  auto message = start_message("lua");
   message.cwd = "relative";
   refused(message, oast::FailureKind::invalid, "absolute");
-  message = start("lua");
+  message = start_message("lua");
   message.name = "12";
   refused(message, oast::FailureKind::invalid, "add a letter");
   message.name = "white space";
   refused(message, oast::FailureKind::invalid, "letters");
-  message = start("lua");
+  message = start_message("lua");
   message.env.push_back(std::make_unique<wire::EnvVarT>());
   message.env[0]->name = "A=B";
   refused(message, oast::FailureKind::invalid, "environment");
@@ -132,7 +116,7 @@ TEST_CASE("P3: what a kernel started ends with it, also what daemonized") {
       "exit 5";
   BrokerFixture f({spec("forking", {"/bin/sh", "-c", script})});
   auto host = f.host();
-  auto message = start("forking");
+  auto message = start_message("forking");
   message.cwd = f.scratch.path();
   send(host.control, PeerId{}, 1, message);
   const Failure why = failure_of(next_answer(host.control));
@@ -149,7 +133,7 @@ TEST_CASE("P8: a kernel gets nothing of its host but what the spec and the start
   ::setenv("OAST_SECRET_OF_THE_HOST", "1", 1);
   std::FILE* leak = std::fopen("/dev/null", "r");  // without close-on-exec
   auto host = f.host();
-  auto message = start("look");
+  auto message = start_message("look");
   message.cwd = f.scratch.path();
   message.env.push_back(std::make_unique<wire::EnvVarT>());
   message.env[0]->name = "GIVEN";
@@ -186,7 +170,7 @@ TEST_CASE("P8: neither umask nor soft limits of its host reach a kernel") {
   REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
   REQUIRE(::setrlimit(RLIMIT_CPU, &short_time) == 0);
   auto host = f.host();
-  auto message = start("look");
+  auto message = start_message("look");
   message.cwd = f.scratch.path();
   send(host.control, PeerId{}, 1, message);
   failure_of(next_answer(host.control));
@@ -207,7 +191,7 @@ TEST_CASE("P3: a kernel that starts ends with the host that asked for it") {
   pid_t pid = 0;
   {
     auto host = f.host();
-    auto message = start("mute");
+    auto message = start_message("mute");
     message.cwd = f.scratch.path();
     send(host.control, PeerId{}, 1, message);
     while (pid == 0) std::ifstream(f.scratch.path() / "pid") >> pid;
@@ -224,7 +208,7 @@ TEST_CASE(
   BrokerFixture f({spec("noisy", {"/bin/sh", "-c", "echo $$ > pid; exec yes >&2"})});
   auto host = f.host();
   auto other = f.host();
-  auto message = start("noisy");
+  auto message = start_message("noisy");
   message.cwd = f.scratch.path();
   message.timeout_ms = 1000;
   send(host.control, PeerId{}, 1, message);

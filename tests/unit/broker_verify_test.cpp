@@ -48,12 +48,6 @@ bool has_message(zmq::socket_t& socket) {
   return zmq::poll(&item, 1, std::chrono::milliseconds(0)) > 0;
 }
 
-oast::FailureKind kind_of(const wire::Addressed& answer) {
-  const auto* failure = answer.packet.root().body_as_Failure();
-  REQUIRE(failure != nullptr);
-  return static_cast<oast::FailureKind>(failure->kind());
-}
-
 /// A kernel in the test's hands, with a shell as its process.
 struct ShellKernel {
   ShellKernel(BrokerFixture& f, wire::Connection& owner) {

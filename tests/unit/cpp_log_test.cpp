@@ -122,9 +122,9 @@ TEST_CASE("a reader gets every kind of record in order, then the end") {
 
 TEST_CASE("P4: a reader acknowledges what was taken from it, not what came") {
   Reading reading;
-  constexpr std::size_t kChunk = std::size_t{64} << 10;
+  constexpr std::size_t kChunkBytes = std::size_t{64} << 10;
   for (std::uint64_t number = 1; number <= 8; ++number)
-    reading.output(number, std::string(kChunk, 'x'));
+    reading.output(number, std::string(kChunkBytes, 'x'));
   for (int i = 0; i < 3; ++i) REQUIRE(reading.next().has_value());
   CHECK_FALSE(reading.broker.poll(reading.broker.data(), 50ms).has_value());
   REQUIRE(reading.next().has_value());

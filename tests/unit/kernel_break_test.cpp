@@ -6,13 +6,13 @@
 #include <vector>
 
 #include "kernel_driver.hpp"
+#include "toy_kernel.hpp"
 #include "unreadable.hpp"
 
 namespace oast::test {
 
 namespace {
 
-const std::string kToy = OAST_TOY_KERNEL;
 using State = wire::BreakState;
 
 }  // namespace

@@ -20,7 +20,7 @@ wire::Addressed eval_in(std::uint32_t lane, std::uint64_t sequence) {
   return {PeerId{1}, wire::pack(RequestId{sequence}, eval), {.sequence = sequence}};
 }
 
-struct Waiting {
+struct WaitingLanes {
   InterruptGate gate{::pthread_self(), 0, [](const RequestStart&) {}};
   WaitQueue waiters;
   Intake intake{gate, waiters};
@@ -37,14 +37,14 @@ std::uint64_t begin(Intake& intake, std::shared_ptr<LaneRun>& run) {
 }  // namespace
 
 TEST_CASE("a kernel without lanes has no lane but 0") {
-  Waiting w;
+  WaitingLanes w;
   CHECK(w.intake.push(eval_in(1, 1)) == Intake::Taken::no_such_lane);
   CHECK(w.intake.push(eval_in(0, 2)) == Intake::Taken::queued);
   CHECK(w.intake.next()->sequence() == 2);
 }
 
 TEST_CASE("P2: a lane runs one request at a time, in order, and no lane waits for another") {
-  Waiting w;
+  WaitingLanes w;
   w.intake.separate_lanes();
   std::uint64_t sequence = 0;
   for (const std::uint32_t lane : {1U, 1U, 2U, 0U, 1U})
@@ -65,7 +65,7 @@ TEST_CASE("P2: a lane runs one request at a time, in order, and no lane waits fo
 
 TEST_CASE(
     "P10: an interrupt is of the request that it names, told once, and never of a later one") {
-  Waiting w;
+  WaitingLanes w;
   w.intake.separate_lanes();
   for (const std::uint64_t sequence : {1, 2, 3})
     w.intake.push(eval_in(static_cast<std::uint32_t>(sequence % 2 + 1), sequence));
@@ -87,7 +87,7 @@ TEST_CASE(
 }
 
 TEST_CASE("P10: what waits in a lane is cancelled, also before it comes") {
-  Waiting w;
+  WaitingLanes w;
   w.intake.separate_lanes();
   w.intake.push(eval_in(1, 1));
   w.intake.push(eval_in(1, 2));
@@ -101,7 +101,7 @@ TEST_CASE("P10: what waits in a lane is cancelled, also before it comes") {
 }
 
 TEST_CASE("P10: whatever runs is what runs in lane 0, or else what has run longest") {
-  Waiting w;
+  WaitingLanes w;
   w.intake.separate_lanes();
   for (const std::uint64_t sequence : {1, 2, 3})
     w.intake.push(eval_in(static_cast<std::uint32_t>(3 - sequence), sequence));
@@ -116,7 +116,7 @@ TEST_CASE("P10: whatever runs is what runs in lane 0, or else what has run longe
 }
 
 TEST_CASE("the end of a kernel interrupts every lane, and nothing begins any more") {
-  Waiting w;
+  WaitingLanes w;
   w.intake.separate_lanes();
   for (const std::uint64_t sequence : {1, 2, 3})
     w.intake.push(eval_in(static_cast<std::uint32_t>(sequence), sequence));

@@ -8,6 +8,7 @@
 
 #include "kernel_driver.hpp"
 #include "outbox.hpp"
+#include "toy_kernel.hpp"
 
 namespace oast::test {
 
@@ -15,7 +16,6 @@ namespace {
 
 using namespace std::chrono_literals;
 
-const std::string kToy = OAST_TOY_KERNEL;
 const std::string kC = OAST_C_KERNEL;
 const std::string kLua = OAST_LUA_KERNEL;
 constexpr std::size_t kWindow = 1 << 20;

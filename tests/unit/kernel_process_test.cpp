@@ -11,12 +11,11 @@
 
 #include "fifo.hpp"
 #include "kernel_driver.hpp"
+#include "toy_kernel.hpp"
 
 namespace oast::test {
 
 namespace {
-
-const std::string kToy = OAST_TOY_KERNEL;
 
 template <class Object>
 Object unpack(const wire::Packet& packet) {

@@ -10,11 +10,11 @@ namespace oast::test {
 namespace {
 
 const std::string kPython = OAST_PYTHON_KERNEL;
-constexpr std::size_t kWindow = 1 << 20;
+constexpr std::size_t kPythonWindow = 1 << 20;
 
-KernelDriver::Options held_back() {
+KernelDriver::Options python_held_back() {
   KernelDriver::Options options;
-  options.window_bytes = kWindow;
+  options.window_bytes = kPythonWindow;
   options.acknowledge = false;
   return options;
 }
@@ -37,10 +37,10 @@ TEST_CASE("Python: every byte arrives as it was written") {
 }
 
 TEST_CASE("Python: output that nobody acknowledges stops at the window, and none of it is lost") {
-  KernelDriver hub(kPython, held_back());
+  KernelDriver hub(kPython, python_held_back());
   const auto id = hub.eval("for i in range(300_000): print(i)");
   CHECK(hub.stands_still(id));
-  CHECK(hub.record_bytes() < kWindow + 17'000);
+  CHECK(hub.record_bytes() < kPythonWindow + 17'000);
   hub.acknowledge_all();
   std::string all;
   for (int i = 0; i < 300'000; ++i) all += std::to_string(i) + "\n";
@@ -48,7 +48,7 @@ TEST_CASE("Python: output that nobody acknowledges stops at the window, and none
 }
 
 TEST_CASE("Python: an interrupt is a KeyboardInterrupt in a print that waits") {
-  KernelDriver hub(kPython, held_back());
+  KernelDriver hub(kPython, python_held_back());
   const auto id = hub.eval("while True: print('x' * 50)");
   CHECK(hub.stands_still(id));
   CHECK(hub.interrupt(1).state == wire::BreakState::signalled);
@@ -60,7 +60,7 @@ TEST_CASE("Python: an interrupt is a KeyboardInterrupt in a print that waits") {
 }
 
 TEST_CASE("Python: code that catches the interrupt prints on when there is room") {
-  KernelDriver hub(kPython, held_back());
+  KernelDriver hub(kPython, python_held_back());
   const auto id = hub.eval(
       "try:\n  while True: print('x' * 50)\nexcept KeyboardInterrupt:\n  print('caught')\n5");
   CHECK(hub.stands_still(id));
@@ -73,7 +73,7 @@ TEST_CASE("Python: code that catches the interrupt prints on when there is room"
 }
 
 TEST_CASE("Python: a thread whose print waits keeps no other from running, nor from an interrupt") {
-  KernelDriver hub(kPython, held_back());
+  KernelDriver hub(kPython, python_held_back());
   const auto id = hub.eval(
       "import threading\n"
       "def flood():\n  while True: print('x' * 50)\n"
@@ -95,7 +95,7 @@ TEST_CASE("Python: a thread whose print waits keeps no other from running, nor f
 
 TEST_CASE(
     "Python: the end of the kernel ends a print that waits, and what it prints then arrives") {
-  KernelDriver hub(kPython, held_back());
+  KernelDriver hub(kPython, python_held_back());
   const auto id = hub.eval("try:\n  while True: print('x' * 50)\nfinally:\n  print('the end')");
   CHECK(hub.stands_still(id));
   hub.shutdown();

@@ -44,6 +44,19 @@ function(oast_program name destination)
   install(TARGETS ${name} RUNTIME DESTINATION ${destination})
 endfunction()
 
+# oast_tests(PROGRAM LABEL TEST...) makes of the files TEST.cpp one doctest program, which is compiled and
+# linked once, and a ctest test of each file. Link what it needs afterwards.
+function(oast_tests program label)
+  list(TRANSFORM ARGN APPEND .cpp OUTPUT_VARIABLE sources)
+  add_executable(${program} ${sources})
+  target_link_libraries(${program} PRIVATE oast_options oast_test_kit)
+  foreach(name ${ARGN})
+    add_test(NAME ${name} COMMAND ${program} --source-file=*/${name}.cpp)
+    set_tests_properties(${name} PROPERTIES LABELS ${label} TIMEOUT 600
+      FAIL_REGULAR_EXPRESSION "test cases: *0 ")  # a file that matches nothing
+  endforeach()
+endfunction()
+
 # oast_test(NAME LABEL SOURCES...) makes the doctest program NAME and one ctest test of it.
 # LABEL: unit, integration, fault or conformance. Link what it needs afterwards.
 function(oast_test name label)

@@ -8,7 +8,7 @@
 #include "handles.hpp"
 #include "oast/wake_fd.hpp"
 
-namespace {
+namespace oast::c {
 
 /// Tags, and a descriptor that is readable while there are any, or the queue is closed.
 class Tags {
@@ -44,18 +44,24 @@ class Tags {
   bool closed_ = false;
 };
 
+}  // namespace oast::c
+
+namespace {
+
+using oast::c::Tags;
+
 struct Ticket {
   std::shared_ptr<Tags> tags;
   std::uint64_t tag;
 };
 
 void wait_readable(int fd, std::int64_t timeout_ms) {
-  using Clock = std::chrono::steady_clock;
+  using std::chrono::steady_clock;
   constexpr std::int64_t kHour = 3'600'000;
-  const auto start = Clock::now();
+  const auto start = steady_clock::now();
   for (;;) {
     const auto passed =
-        std::chrono::duration_cast<std::chrono::milliseconds>(Clock::now() - start).count();
+        std::chrono::duration_cast<std::chrono::milliseconds>(steady_clock::now() - start).count();
     const std::int64_t left = timeout_ms < 0 ? kHour : std::clamp(timeout_ms - passed, 0L, kHour);
     pollfd item{fd, POLLIN, 0};
     if (::poll(&item, 1, static_cast<int>(left)) > 0) return;
@@ -66,7 +72,7 @@ void wait_readable(int fd, std::int64_t timeout_ms) {
 }  // namespace
 
 struct oast_queue {
-  const std::shared_ptr<Tags> tags = std::make_shared<Tags>();
+  const std::shared_ptr<oast::c::Tags> tags = std::make_shared<oast::c::Tags>();
 };
 
 using oast::c::guarded;

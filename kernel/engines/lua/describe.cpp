@@ -24,12 +24,6 @@ constexpr std::array kKeywords = std::to_array<std::string_view>(
      "function", "goto",   "if",   "in",   "local",  "nil",  "not",   "or",
      "repeat",   "return", "then", "true", "until",  "while"});
 
-std::string_view string_at(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = lua_tolstring(L, index, &size);
-  return {data, size};
-}
-
 std::string number_text(lua_State* L, int index) {
   if (lua_isinteger(L, index) != 0) return std::to_string(lua_tointegerx(L, index, nullptr));
   std::array<char, 64> text;
@@ -109,6 +103,12 @@ std::string text(lua_State* L, int index, int nesting) {
 }
 
 }  // namespace
+
+std::string_view string_at(lua_State* L, int index) {
+  std::size_t size = 0;
+  const char* data = lua_tolstring(L, index, &size);
+  return {data, size};
+}
 
 bool push_metafield(lua_State* L, int index, std::string_view field) {
   if (lua_checkstack(L, 4) == 0 || lua_getmetatable(L, index) == 0) return false;

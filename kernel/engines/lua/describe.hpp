@@ -35,6 +35,9 @@ bool is_name(std::string_view word);
 bool is_keyword(std::string_view word);
 std::span<const std::string_view> keywords();
 
+/// The bytes of the string at `index`, which turns a number there into one. Valid as long as that.
+std::string_view string_at(lua_State* L, int index);
+
 /// A string literal.
 std::string quoted(std::string_view word);
 

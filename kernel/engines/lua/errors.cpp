@@ -13,12 +13,6 @@ namespace oast::kernel::lua {
 
 namespace {
 
-std::string_view string_at(lua_State* L, int index) {
-  std::size_t size = 0;
-  const char* data = lua_tolstring(L, index, &size);
-  return {data, size};
-}
-
 /// Lines of luaL_traceback without the head "stack traceback:", and outermost first: failures have
 /// the innermost last in every language.
 std::vector<std::string> traceback_lines(std::string_view text) {

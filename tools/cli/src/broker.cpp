@@ -19,7 +19,7 @@ struct BrokerCommand {
   std::string data_dir;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kBrokerExamples =
     "  oast broker                            at the default place, until Ctrl-C\n"
     "  oast broker --runtime-dir ~/.oast/work then: oast ps -b ~/.oast/work\n"
     "  oast broker --config broker.json\n";
@@ -44,7 +44,8 @@ int become_daemon(const BrokerCommand& command) {
 
 void add_broker(CLI::App& app, Action& action) {
   auto command = std::make_shared<BrokerCommand>();
-  CLI::App& sub = add_command(app, "broker", "Run the broker daemon in the foreground", kExamples);
+  CLI::App& sub =
+      add_command(app, "broker", "Run the broker daemon in the foreground", kBrokerExamples);
   sub.add_option("--config", command->config, "Its configuration")
       ->type_name("FILE")
       ->check(CLI::ExistingFile);

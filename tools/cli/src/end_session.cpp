@@ -11,7 +11,7 @@ struct EndSessionCommand {
   std::string session;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kEndSessionExamples =
     "  oast --session notes start --name work       begins the session\n"
     "  oast end-session notes                       its kernels end, and nothing waits any more\n";
 
@@ -27,7 +27,8 @@ int end_session(const EndSessionCommand& command) {
 
 void add_end_session(CLI::App& app, Action& action) {
   auto command = std::make_shared<EndSessionCommand>();
-  CLI::App& sub = add_command(app, "end-session", "End a session and its kernels", kExamples);
+  CLI::App& sub =
+      add_command(app, "end-session", "End a session and its kernels", kEndSessionExamples);
   not_empty(sub.add_option("SESSION", command->session, "Its name"))->required()->type_name("");
   add_broker_option(sub, command->broker);
   sub.callback([command, &action] { action = [command] { return end_session(*command); }; });

@@ -20,7 +20,7 @@ struct EvalCommand {
   std::string code;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kEvalExamples =
     "  oast eval '1 + 1'                              prints 2\n"
     "  oast eval 'return 1.5, \"a\", {x = {1, 2}}'      prints a Lua literal\n"
     "  oast eval -k python '{\"x\": [1, None]}'         prints {'x': [1, None]}\n"
@@ -180,7 +180,7 @@ int evaluate_json(const EvalCommand& command) {
 
 void add_eval(CLI::App& app, Action& action) {
   auto command = std::make_shared<EvalCommand>();
-  CLI::App& sub = add_command(app, "eval", "Evaluate code and print its value", kExamples);
+  CLI::App& sub = add_command(app, "eval", "Evaluate code and print its value", kEvalExamples);
   add_kernel_options(sub, command->kernel);
   add_seconds_option(sub, "--timeout", command->timeout,
                      "Interrupt the code after S seconds and exit 5");

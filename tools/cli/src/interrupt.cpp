@@ -16,7 +16,7 @@ struct InterruptCommand {
   bool json = false;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kInterruptExamples =
     "  oast interrupt work                        whatever runs now\n"
     "  oast interrupt work --request 12           that request, running or queued\n"
     "  oast interrupt work --timeout 5 --kill     kill the kernel if it goes on for 5 s\n"
@@ -80,7 +80,7 @@ int interrupt_all(const InterruptCommand& command) {
 
 void add_interrupt(CLI::App& app, Action& action) {
   auto command = std::make_shared<InterruptCommand>();
-  CLI::App& sub = add_command(app, "interrupt", "Interrupt what kernels run", kExamples);
+  CLI::App& sub = add_command(app, "interrupt", "Interrupt what kernels run", kInterruptExamples);
   add_targets(sub, command->targets);
   auto* request =
       add_number_option(sub, "--request", command->request, "Only this request")->type_name("N");

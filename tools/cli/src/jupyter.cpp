@@ -19,7 +19,7 @@ struct InstallCommand {
   std::vector<std::string> specs;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kJupyterExamples =
     "  oast jupyter install                 every spec, for this user\n"
     "  oast jupyter install python lua      these\n"
     "  oast jupyter install --prefix /usr/local\n";
@@ -59,13 +59,13 @@ int install(const InstallCommand& command) {
 
 void add_jupyter(CLI::App& app, Action& action) {
   CLI::App& jupyter =
-      add_command(app, "jupyter", "Offer oast's kernels to Jupyter's frontends", kExamples);
+      add_command(app, "jupyter", "Offer oast's kernels to Jupyter's frontends", kJupyterExamples);
   jupyter.require_subcommand(1);
   auto command = std::make_shared<InstallCommand>();
   CLI::App& sub = add_command(jupyter, "install",
                               "Write kernelspecs: Notebook, JupyterLab and all others then show "
                               "the kernels",
-                              kExamples);
+                              kJupyterExamples);
   auto* user = sub.add_flag("--user", command->user, "For this user: the default");
   not_empty(sub.add_option("--prefix", command->prefix, "Below PREFIX/share/jupyter instead"))
       ->type_name("PREFIX")

@@ -18,7 +18,7 @@ struct KillCommand {
   int signal = SIGKILL;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kKillExamples =
     "  oast kill work                   SIGKILL to the kernel and all processes it started\n"
     "  oast kill work --signal TERM     also SIGTERM or 15; to the kernel process only\n";
 
@@ -50,8 +50,8 @@ int kill_all(const KillCommand& command) {
 
 void add_kill(CLI::App& app, Action& action) {
   auto command = std::make_shared<KillCommand>();
-  CLI::App& sub = add_command(app, "kill",
-                              "Send a signal to kernels, SIGKILL if not told otherwise", kExamples);
+  CLI::App& sub = add_command(
+      app, "kill", "Send a signal to kernels, SIGKILL if not told otherwise", kKillExamples);
   add_targets(sub, command->targets);
   const auto store = [command](const std::string& text) {
     const auto signal = read_signal(text);

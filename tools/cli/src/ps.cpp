@@ -14,7 +14,7 @@ struct PsCommand {
   bool json = false;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kPsExamples =
     "  oast ps                 a table; kernels that died in the last minute included\n"
     "  oast ps --json | jq '.[] | select(.state == \"busy\") | .name'\n"
     "\n"
@@ -66,7 +66,7 @@ int list_kernels(const PsCommand& command) {
 
 void add_ps(CLI::App& app, Action& action) {
   auto command = std::make_shared<PsCommand>();
-  CLI::App& sub = add_command(app, "ps", "List the kernels of a broker", kExamples);
+  CLI::App& sub = add_command(app, "ps", "List the kernels of a broker", kPsExamples);
   add_broker_option(sub, command->broker);
   sub.add_flag("--json", command->json, "Print JSON");
   sub.callback([command, &action] { action = [command] { return list_kernels(*command); }; });

@@ -14,7 +14,7 @@
 namespace oast::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kReplExamples =
     "  oast repl                 a kernel of its own, which ends with it\n"
     "  oast repl --to work       in a running kernel, which stays\n"
     "  oast repl < script.lua    reads stdin without prompts\n"
@@ -163,7 +163,7 @@ class Repl {
 
 void add_repl(CLI::App& app, Action& action) {
   auto choice = std::make_shared<KernelChoice>();
-  CLI::App& sub = add_command(app, "repl", "Evaluate code as you type it", kExamples);
+  CLI::App& sub = add_command(app, "repl", "Evaluate code as you type it", kReplExamples);
   add_kernel_options(sub, *choice);
   sub.callback([choice, &action] {
     action = [choice] {

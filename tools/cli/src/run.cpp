@@ -25,7 +25,7 @@ struct RunCommand {
   std::vector<std::string> words;  // FILE ARGS...
 };
 
-constexpr const char* kExamples =
+constexpr const char* kRunExamples =
     "  oast run program.lua input.txt 10   in it, arg[1] is \"input.txt\"\n"
     "  echo 'print(#arg)' | oast run -     the program comes from stdin\n"
     "  oast run --to work setup.lua        in a running kernel, which keeps what it defines\n"
@@ -153,7 +153,7 @@ int run_program(const RunCommand& command, const std::string& code) {
 
 void add_run(CLI::App& app, Action& action) {
   auto command = std::make_shared<RunCommand>();
-  CLI::App& sub = add_command(app, "run", "Run a program from a file", kExamples);
+  CLI::App& sub = add_command(app, "run", "Run a program from a file", kRunExamples);
   add_kernel_options(sub, command->kernel);
   add_seconds_option(sub, "--timeout", command->timeout,
                      "Interrupt the program after S seconds and exit 5");

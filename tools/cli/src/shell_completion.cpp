@@ -7,7 +7,7 @@
 namespace oast::cli {
 namespace {
 
-constexpr const char* kExamples =
+constexpr const char* kShellCompletionExamples =
     "  eval \"$(oast completion bash)\"       in ~/.bashrc\n"
     "  eval \"$(oast completion zsh)\"        in ~/.zshrc, after compinit\n"
     "  oast completion fish | source        in ~/.config/fish/config.fish\n";
@@ -23,8 +23,8 @@ int print_script(const std::string& shell) {
 
 void add_completion(CLI::App& app, Action& action) {
   auto shell = std::make_shared<std::string>();
-  CLI::App& sub =
-      add_command(app, "completion", "Print a completion script for a shell", kExamples);
+  CLI::App& sub = add_command(app, "completion", "Print a completion script for a shell",
+                              kShellCompletionExamples);
   const auto known = [](const std::string& name) {
     const bool is = name == "bash" || name == "zsh" || name == "fish";
     return is ? std::string() : "wants bash, zsh or fish, not `" + name + "`";

@@ -13,7 +13,7 @@ struct SpecsCommand {
   bool json = false;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kSpecsExamples =
     "  oast specs             what -k may name\n"
     "  oast specs --json      an array of objects\n"
     "\n"
@@ -55,7 +55,7 @@ int list_specs(const SpecsCommand& command) {
 
 void add_specs(CLI::App& app, Action& action) {
   auto command = std::make_shared<SpecsCommand>();
-  CLI::App& sub = add_command(app, "specs", "List the kernel specs", kExamples);
+  CLI::App& sub = add_command(app, "specs", "List the kernel specs", kSpecsExamples);
   add_broker_option(sub, command->broker);
   sub.add_flag("--json", command->json, "Print JSON");
   sub.callback([command, &action] { action = [command] { return list_specs(*command); }; });

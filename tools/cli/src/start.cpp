@@ -21,7 +21,7 @@ struct StartCommand {
   StartOptions options;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kStartExamples =
     "  oast start --detach --name work              stays until `oast stop work`\n"
     "  kernel=$(oast start --detach) && oast eval --to \"$kernel\" 'x = 1'\n"
     "  oast start --env LANG=C --env TMPDIR=/tmp    nothing else is inherited\n"
@@ -112,7 +112,7 @@ void add_variable(StartCommand& command, const std::string& text) {
 
 void add_start(CLI::App& app, Action& action) {
   auto command = std::make_shared<StartCommand>();
-  CLI::App& sub = add_command(app, "start", "Start a kernel in a running broker", kExamples);
+  CLI::App& sub = add_command(app, "start", "Start a kernel in a running broker", kStartExamples);
   not_empty(sub.add_option("-k,--spec", command->spec, "The recipe"))
       ->type_name("SPEC")
       ->capture_default_str();

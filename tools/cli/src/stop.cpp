@@ -12,7 +12,7 @@ struct StopCommand {
   std::optional<double> timeout;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kStopExamples =
     "  oast stop work                ask; SIGTERM after 15 s; SIGKILL after 15 s more\n"
     "  oast stop work lua-7          several\n"
     "  oast stop --timeout 2 work    2 s instead of each 15\n"
@@ -34,7 +34,7 @@ int stop_all(const StopCommand& command) {
 
 void add_stop(CLI::App& app, Action& action) {
   auto command = std::make_shared<StopCommand>();
-  CLI::App& sub = add_command(app, "stop", "Stop kernels", kExamples);
+  CLI::App& sub = add_command(app, "stop", "Stop kernels", kStopExamples);
   add_targets(sub, command->targets);
   add_seconds_option(sub, "--timeout", command->timeout,
                      "Seconds to wait before SIGTERM, and again before SIGKILL [15]");

@@ -22,7 +22,7 @@ using Clock = std::chrono::steady_clock;
 constexpr auto kDrawEvery = 200ms;   // at most: fifty kernels send fifty heartbeats a second
 constexpr auto kListEvery = 2000ms;  // heals what events did not tell
 
-constexpr const char* kExamples =
+constexpr const char* kTopExamples =
     "  oast top              q or Ctrl-C quits\n"
     "  oast top -b work\n"
     "  oast top | cat        one frame, without a terminal\n"
@@ -126,7 +126,7 @@ int top(const std::string& where) {
 
 void add_top(CLI::App& app, Action& action) {
   auto broker = std::make_shared<std::string>();
-  CLI::App& sub = add_command(app, "top", "Watch the kernels of a broker live", kExamples);
+  CLI::App& sub = add_command(app, "top", "Watch the kernels of a broker live", kTopExamples);
   add_broker_option(sub, *broker);
   sub.callback([broker, &action] { action = [broker] { return top(*broker); }; });
 }

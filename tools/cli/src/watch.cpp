@@ -23,7 +23,7 @@ struct WatchCommand {
   bool json = false;
 };
 
-constexpr const char* kExamples =
+constexpr const char* kWatchExamples =
     "  oast watch                                   until Ctrl-C\n"
     "  oast watch --json | jq 'select(.change == \"state\")'\n"
     "\n"
@@ -115,8 +115,8 @@ int watch(const WatchCommand& command) {
 
 void add_watch(CLI::App& app, Action& action) {
   auto command = std::make_shared<WatchCommand>();
-  CLI::App& sub =
-      add_command(app, "watch", "Print every heartbeat and change of state as it comes", kExamples);
+  CLI::App& sub = add_command(app, "watch", "Print every heartbeat and change of state as it comes",
+                              kWatchExamples);
   add_broker_option(sub, command->broker);
   sub.add_flag("--json", command->json, "One JSON object a line");
   sub.callback([command, &action] { action = [command] { return watch(*command); }; });
