@@ -68,6 +68,7 @@ bool Delivery::record(Kernel& kernel, RequestKey key, wire::Packet& packet, To t
 
 bool Delivery::lost(Kernel& kernel, std::uint64_t number) {
   KernelRecords& records = *kernel.records;
+  records.shortened = std::max(records.shortened, number);
   if (number > records.log.end()) records.lost.insert(number);
   return number == records.log.end();
 }
@@ -241,8 +242,12 @@ void Delivery::account(KernelRecords& records) {
   const std::uint64_t window = options_.window_bytes;
   const std::uint64_t waiting = records.log.unreleased_bytes();
   const std::uint64_t done = records.log.total_bytes() - waiting;
-  if (done - records.acknowledged_bytes >= std::max<std::uint64_t>(window / kSteps, 1) &&
+  // The kernel waits for more bytes than are in the log if it sent more than could be kept.
+  const bool shortened = records.shortened != 0 && records.log.released() >= records.shortened;
+  if ((shortened ||
+       done - records.acknowledged_bytes >= std::max<std::uint64_t>(window / kSteps, 1)) &&
       !records.ended) {
+    if (shortened) records.shortened = 0;
     records.acknowledged_bytes = done;
     wire::AcknowledgeT message;
     message.kernel = records.id.value;
@@ -359,14 +364,22 @@ void Delivery::read_log(const RequestKey& key, const wire::ReadLog& body) {
 }
 
 bool Delivery::turn() {
-  bool any = readers_.turn();
-  if (!spilling_.empty()) {
-    const auto kept = kept_.find(spilling_.back());
-    if (kept != kept_.end() && kept->second.records->log.spill()) return true;
-    spilling_.pop_back();
-    any = true;
-  }
-  return any;
+  const bool read = readers_.turn();
+  return spill() || read;
+}
+
+/// Of one kernel, as much as the disk takes; false when there is nothing to do before the next
+/// turn.
+bool Delivery::spill() {
+  if (spilling_.empty()) return false;
+  const KernelId id = spilling_.front();
+  const auto kept = kept_.find(id);
+  const auto spilled =
+      kept == kept_.end() ? KernelLog::Spilled::all : kept->second.records->log.spill();
+  if (spilled == KernelLog::Spilled::some) return true;
+  spilling_.pop_front();
+  if (spilled == KernelLog::Spilled::later) spilling_.push_back(id);
+  return spilled == KernelLog::Spilled::all;
 }
 
 /// It has been sent all, and what comes is sent at once. What it does not acknowledge of the former

@@ -3,6 +3,7 @@
 
 #include <chrono>
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <optional>
 #include <unordered_map>
@@ -95,6 +96,7 @@ class Delivery {
   /// Of the dead ones but for `but`; none if all are wanted.
   std::optional<KernelId> oldest_unwanted(KernelId but) const;
 
+  bool spill();
   void caught_up(const LogCursor& cursor);
 
   EventLoop& loop_;
@@ -108,7 +110,7 @@ class Delivery {
     EventLoop::Handle until;
   };
   std::unordered_map<KernelId, Kept> kept_;
-  std::vector<KernelId> spilling_;
+  std::deque<KernelId> spilling_;
   std::unordered_set<PeerId> sessions_;
   LogReaders readers_;
 };

@@ -139,7 +139,7 @@ void KernelLog::advance_released() {
 }
 
 bool KernelLog::evict(std::size_t target) {
-  Batch batch{.to_store = store_ != nullptr && store_->takes(kernel_)};
+  Batch batch{.to_store = store_ != nullptr && store_->must_take(kernel_)};
   try {
     for (unsigned i = 0; i < kSteps && evictable_bytes_ > target; ++i) evict_front(batch);
     hand_over(batch);
@@ -248,8 +248,10 @@ KernelLog::Records KernelLog::without_lost(Records read, std::uint64_t from) con
   return read;
 }
 
-bool KernelLog::spill() {
-  return store_ != nullptr && evictable_bytes_ > 0 && store_->takes(kernel_) && evict(0);
+KernelLog::Spilled KernelLog::spill() {
+  if (store_ == nullptr || evictable_bytes_ == 0) return Spilled::all;
+  if (!store_->takes(kernel_)) return Spilled::later;
+  return evict(0) ? Spilled::some : Spilled::all;
 }
 
 KernelLog::Records KernelLog::read_window(std::uint64_t from, std::size_t max_bytes) {

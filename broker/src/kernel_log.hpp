@@ -101,9 +101,14 @@ class KernelLog {
   /// unreadable is a gap that `read` tells from then on; `next` is then its beginning.
   void fetch(std::uint64_t from, std::size_t max_bytes, Fetched callback);
 
-  /// Sends done records to the store, some at each call; false when there are no more, or the store
-  /// takes none now. For a kernel that is dead, whose log need not be in memory.
-  bool spill();
+  enum class Spilled : unsigned char {
+    all,
+    some,   ///< call again
+    later,  ///< the store takes none now
+  };
+  /// Sends done records to the store, some at each call. For a kernel that is dead, whose log need
+  /// not be in memory.
+  Spilled spill();
 
  private:
   struct Entry {

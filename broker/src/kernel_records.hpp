@@ -41,6 +41,9 @@ struct KernelRecords {
 
   /// Numbers that are not due yet, of records that the broker could not take.
   std::set<std::uint64_t> lost;
+  /// The newest number for which something shorter is in the log than the kernel sent; 0: none that
+  /// it is still to be told of.
+  std::uint64_t shortened = 0;
 
   /// In order. Of a host that is behind its replies, and what came while too much waited for it.
   std::unordered_map<PeerId, std::deque<Unacknowledged>> unacknowledged;

@@ -170,8 +170,8 @@ void LogFiles::drop_oldest(KernelId kernel, KernelFiles& files, std::vector<Lost
 }
 
 LogFiles::Fetched LogFiles::fetch(KernelId kernel, std::uint64_t from, std::uint64_t until,
-                                  std::size_t max_bytes) {
-  Fetched fetched{{}, until + 1, {}};
+                                  std::size_t max_bytes, bool give_up) {
+  Fetched fetched{{}, until + 1, {}, {}};
   const auto found = kernels_.find(kernel);
   if (found == kernels_.end()) return fetched;
   auto& segments = found->second.segments;
@@ -180,7 +180,7 @@ LogFiles::Fetched LogFiles::fetch(KernelId kernel, std::uint64_t from, std::uint
   if (segment == segments.end() || segment->first > until) return fetched;
   if (!read_segment(kernel, *segment, from, until, max_bytes, fetched))
     drop_unreadable(kernel, found->second, static_cast<std::size_t>(segment - segments.begin()),
-                    fetched.lost);
+                    fetched, give_up);
   return fetched;
 }
 
@@ -219,7 +219,7 @@ bool LogFiles::read_segment(KernelId kernel, const Segment& segment, std::uint64
 
 /// Keeps of the segment what is before its first bad record.
 void LogFiles::drop_unreadable(KernelId kernel, KernelFiles& files, std::size_t index,
-                               std::vector<LostRecords>& lost) {
+                               Fetched& fetched, bool give_up) {
   Segment& segment = files.segments[index];
   Segment whole{.first = segment.first};
   whole.size = SegmentHeader::kBytes;
@@ -233,11 +233,16 @@ void LogFiles::drop_unreadable(KernelId kernel, KernelFiles& files, std::size_t 
     reader.advance(decoded->bytes);
   }
   if (whole.last == segment.last) return;  // read again, it was there
-  lost.push_back({kernel, whole.last == 0 ? segment.first : whole.last + 1, segment.last,
-                  segment.bytes - whole.bytes});
+  if (reader.error() && !give_up) {
+    if (fetched.records.empty()) fetched.problem = reader.error().message();
+    return;
+  }
+  fetched.lost.push_back({kernel, whole.last == 0 ? segment.first : whole.last + 1, segment.last,
+                          segment.bytes - whole.bytes});
   if (index + 1 == files.segments.size()) files.open_ended = false;
   if (whole.last == 0) {
-    ::unlink(path_of(kernel, segment).c_str());
+    // Of a file that cannot be read nobody knows what it holds: it goes with the log.
+    if (!reader.error()) ::unlink(path_of(kernel, segment).c_str());
     files.size -= segment.size;
     size_ -= segment.size;
     files.segments.erase(files.segments.begin() + static_cast<std::ptrdiff_t>(index));

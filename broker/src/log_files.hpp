@@ -53,13 +53,16 @@ class LogFiles {
 
   struct Fetched {
     std::vector<Record> records;
-    std::uint64_t next =
-        0;  ///< none of the numbers from the first asked for to this one are left out
+    /// None of the numbers from the first asked for to this one are left out.
+    std::uint64_t next = 0;
     std::vector<LostRecords> lost;  ///< what turned out to be unreadable
+    std::string problem;            ///< why nothing could be read, though it may be later
   };
-  /// Records `from` to `until`, of up to `max_bytes` but at least one, if there are any. May throw
+  /// Records `from` to `until`, of up to `max_bytes` but at least one, if there are any. With
+  /// `give_up` what cannot be read now is lost, and there is no `problem`. May throw
   /// std::bad_alloc, and can be called again then.
-  Fetched fetch(KernelId kernel, std::uint64_t from, std::uint64_t until, std::size_t max_bytes);
+  Fetched fetch(KernelId kernel, std::uint64_t from, std::uint64_t until, std::size_t max_bytes,
+                bool give_up);
 
   /// Deletes the kernel's files.
   void remove(KernelId kernel);
@@ -94,8 +97,8 @@ class LogFiles {
   void drop_oldest(KernelId kernel, KernelFiles& files, std::vector<LostRecords>& lost);
   bool read_segment(KernelId kernel, const Segment& segment, std::uint64_t from,
                     std::uint64_t until, std::size_t max_bytes, Fetched& fetched) const;
-  void drop_unreadable(KernelId kernel, KernelFiles& files, std::size_t index,
-                       std::vector<LostRecords>& lost);
+  void drop_unreadable(KernelId kernel, KernelFiles& files, std::size_t index, Fetched& fetched,
+                       bool give_up);
 
   const std::filesystem::path root_;
   const LogFileLimits limits_;

@@ -9,6 +9,7 @@ namespace {
 
 /// The problems of one kernel are told at most so often: a disk may fail and recover all the time.
 constexpr std::chrono::seconds kTellPeriod{60};
+constexpr std::chrono::milliseconds kReadAgain{100};
 
 }  // namespace
 
@@ -27,6 +28,7 @@ struct LogStore::Fetch {
   std::uint64_t until = 0;
   std::size_t max_bytes = 0;
   OnFetched callback;
+  Clock::TimePoint give_up_at{};
   LogFiles::Fetched result;
 };
 
@@ -48,14 +50,18 @@ void LogStore::open(KernelId kernel, OnLost on_lost) {
 
 void LogStore::close(KernelId kernel) { kernels_.erase(kernel); }
 
-bool LogStore::takes(KernelId id) {
+bool LogStore::takes(KernelId id) const {
   const auto found = kernels_.find(id);
-  if (found == kernels_.end()) return false;
-  Kernel& kernel = found->second;
-  if (loop_.now() < kernel.retry_at) return false;
-  if (queued_bytes_ < options_.queue_bytes && kernel.queued_bytes < options_.queue_bytes / 2)
-    return true;
-  set_problem(id, kernel, "the disk does not keep up");
+  return found != kernels_.end() && loop_.now() >= found->second.retry_at &&
+         queued_bytes_ < options_.queue_bytes &&
+         found->second.queued_bytes < options_.queue_bytes / 2;
+}
+
+bool LogStore::must_take(KernelId id) {
+  if (takes(id)) return true;
+  const auto found = kernels_.find(id);
+  if (found != kernels_.end() && loop_.now() >= found->second.retry_at)
+    set_problem(id, found->second, "the disk does not keep up");
   return false;
 }
 
@@ -97,26 +103,41 @@ void LogStore::fetch(KernelId id, std::uint64_t from, std::uint64_t until, std::
                                                    .from = from,
                                                    .until = until,
                                                    .max_bytes = max_bytes,
-                                                   .callback = std::move(callback)});
-  worker_.run([files = files_, fetch, self = Self(self_)]() -> EventLoop::Callback {
+                                                   .callback = std::move(callback),
+                                                   .give_up_at = loop_.now() + options_.retry});
+  read(fetch);
+}
+
+void LogStore::read(const std::shared_ptr<Fetch>& fetch) {
+  const bool give_up = loop_.now() >= fetch->give_up_at;
+  worker_.run([files = files_, fetch, give_up, self = Self(self_)]() -> EventLoop::Callback {
     auto& lost = fetch->result.lost;
-    auto result = files->fetch(fetch->kernel, fetch->from, fetch->until, fetch->max_bytes);
+    auto result = files->fetch(fetch->kernel, fetch->from, fetch->until, fetch->max_bytes, give_up);
     lost.insert(lost.end(), result.lost.begin(), result.lost.end());
     fetch->result.records = std::move(result.records);
     fetch->result.next = result.next;
+    fetch->result.problem = std::move(result.problem);
     return [fetch, self] {
-      if (const auto store = self.lock()) (*store)->fetched(*fetch);
+      if (const auto store = self.lock()) (*store)->fetched(fetch);
     };
   });
 }
 
-void LogStore::fetched(Fetch& fetch) {
-  tell_lost(fetch.result.lost);
-  if (!fetch.result.lost.empty())
+void LogStore::fetched(const std::shared_ptr<Fetch>& fetch) {
+  if (!kernels_.contains(fetch->kernel)) return;
+  if (!fetch->result.problem.empty()) {
+    read_again_[fetch.get()] = loop_.after(kReadAgain, [this, fetch] {
+      read(fetch);
+      read_again_.erase(fetch.get());
+    });
+    return;
+  }
+  tell_lost(fetch->result.lost);
+  if (!fetch->result.lost.empty())
     logger_->warn("OB703 the log of kernel {} is damaged: records from {} on are lost",
-                  fetch.kernel.value, fetch.result.lost.front().first);
-  if (kernels_.contains(fetch.kernel))
-    fetch.callback(std::move(fetch.result.records), fetch.result.next);
+                  fetch->kernel.value, fetch->result.lost.front().first);
+  if (kernels_.contains(fetch->kernel))
+    fetch->callback(std::move(fetch->result.records), fetch->result.next);
 }
 
 void LogStore::tell_lost(const std::vector<LostRecords>& lost) {

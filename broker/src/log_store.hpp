@@ -27,7 +27,8 @@ struct LogStoreOptions {
   LogFileLimits files;
   /// Of messages and buffers that wait to be written, half of it for one kernel.
   std::size_t queue_bytes = std::size_t{8} << 20;
-  /// After a failed write; until then nothing of that kernel is written.
+  /// After a failed write; until then nothing of that kernel is written. And how long a file that
+  /// cannot be read is tried.
   std::chrono::milliseconds retry{5000};
   /// How long the logs of earlier brokers are left alone after they were last written to.
   std::chrono::seconds keep{3600};
@@ -53,15 +54,19 @@ class LogStore {
   /// No more callbacks about the kernel. Its files stay.
   void close(KernelId kernel);
 
-  /// Whether `write` may be called now. When it may not, that is a problem.
-  bool takes(KernelId id);
+  /// Whether `write` may be called now.
+  bool takes(KernelId id) const;
+  /// The same of records that are lost if it may not: then that is a problem.
+  bool must_take(KernelId id);
   /// Queues a batch of records with ascending numbers, all higher than those before. Precondition:
-  /// `takes(id)`, and there is at least one.
+  /// `takes(id)`, and there is at least one. When it is written, or not, the loop has a turn.
   void write(KernelId id, std::vector<Record>&& records);
 
   using OnFetched = std::function<void(std::vector<Record> records, std::uint64_t next)>;
   /// Calls back, behind all losses that it found, with records `from` to `until`, of up to
-  /// `max_bytes` but at least one; `next` is where to go on. Not once the kernel was closed.
+  /// `max_bytes` but at least one; `next` is where to go on. What the system refuses to read is
+  /// asked for again for LogStoreOptions::retry before it counts as lost. Not once the kernel was
+  /// closed.
   void fetch(KernelId id, std::uint64_t from, std::uint64_t until, std::size_t max_bytes,
              OnFetched callback);
 
@@ -87,7 +92,8 @@ class LogStore {
   using Self = std::weak_ptr<LogStore*>;
 
   void written(const Write& write);
-  void fetched(Fetch& fetch);
+  void read(const std::shared_ptr<Fetch>& fetch);
+  void fetched(const std::shared_ptr<Fetch>& fetch);
   void tell_lost(const std::vector<LostRecords>& lost);
   void set_problem(KernelId id, Kernel& kernel, const std::string& why);
   void end_problem(KernelId id, Kernel& kernel);
@@ -101,6 +107,7 @@ class LogStore {
   std::shared_ptr<LogFiles> files_;  // of the worker, from its first work on
   std::shared_ptr<LogStore*> self_;
   EventLoop::Handle sweep_timer_;
+  std::unordered_map<const Fetch*, EventLoop::Handle> read_again_;
   WorkerThread worker_;
 };
 

@@ -328,7 +328,7 @@ bool Router::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
   try {
     return requests_.from_kernel(kernel, to, std::move(packet));
   } catch (const WrongNumber& wrong) {
-    supervisor_.kill(kernel, DeathCause::stopped, wrong.what());
+    supervisor_.kill(kernel, DeathCause::protocol_error, wrong.what());
     return true;
   }
 }
@@ -409,7 +409,7 @@ void Router::malformed(Peer& peer, RouterSocket& socket, const Incoming& in, std
   }
   log_->warn("OB508 peer {} ({}) sent a malformed message: {}", peer.id.value, peer.name, text);
   if (kernel != nullptr) {
-    supervisor_.kill(*kernel, DeathCause::stopped, "it sent a malformed message: " + text);
+    supervisor_.kill(*kernel, DeathCause::protocol_error, "it sent a malformed message: " + text);
     return;
   }
   const auto refusal = failure(FailureKind::invalid, "a malformed message: " + text);

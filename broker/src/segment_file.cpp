@@ -19,6 +19,12 @@ constexpr std::size_t kChunk = std::size_t{256} << 10;
 
 [[noreturn]] void fail() { throw std::system_error(errno, std::generic_category()); }
 
+/// What may pass.
+std::error_code refusal() {
+  const bool passes = errno == EMFILE || errno == ENFILE || errno == ENOMEM || errno == EIO;
+  return passes ? std::error_code(errno, std::generic_category()) : std::error_code();
+}
+
 }  // namespace
 
 void make_private_directories(const std::filesystem::path& path) {
@@ -75,7 +81,9 @@ void SegmentWriter::undo() noexcept {
 
 SegmentReader::SegmentReader(const std::filesystem::path& path, std::uint64_t offset,
                              std::uint64_t size)
-    : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)), offset_(offset), size_(size) {}
+    : fd_(::open(path.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC)), offset_(offset), size_(size) {
+  if (!fd_) error_ = refusal();
+}
 
 std::optional<std::span<const std::byte>> SegmentReader::peek() {
   const auto rest = [this] { return std::span<const std::byte>(buffer_).subspan(at_); };
@@ -97,6 +105,7 @@ bool SegmentReader::load(std::size_t bytes) {
     const auto got = ::pread(fd_.get(), buffer_.data() + have, buffer_.size() - have,
                              static_cast<off_t>(offset_ + have));
     if (got < 0 && errno == EINTR) continue;
+    if (got < 0) error_ = refusal();
     if (got <= 0) break;
     have += static_cast<std::size_t>(got);
   }

@@ -8,6 +8,7 @@
 #include <span>
 #include <string>
 #include <string_view>
+#include <system_error>
 #include <vector>
 
 #include "log_record.hpp"
@@ -46,18 +47,22 @@ class SegmentWriter {
 /// Reads a segment's records one after the other, from an offset that is the beginning of one.
 class SegmentReader {
  public:
-  /// No more than the first `size` bytes of the file. A file that cannot be opened has none.
+  /// No more than the first `size` bytes of the file.
   SegmentReader(const std::filesystem::path& path, std::uint64_t offset, std::uint64_t size);
 
   /// The bytes of the file from the next record on, at least as many as it says it has; nothing at
-  /// the end, and when the file has fewer. Until the next call. May throw std::bad_alloc.
+  /// the end, when the file has fewer or is not there, and when it cannot be read. Until the next
+  /// call. May throw std::bad_alloc.
   std::optional<std::span<const std::byte>> peek();
   /// So much of what `peek` gave has been read.
   void advance(std::size_t bytes) { at_ += bytes; }
+  /// Why the file cannot be read now, though it may be later: no descriptor is free, say.
+  const std::error_code& error() const { return error_; }
 
  private:
   bool load(std::size_t bytes);
 
+  std::error_code error_;
   Fd fd_;
   std::uint64_t offset_;  // of buffer_ in the file
   std::uint64_t size_;

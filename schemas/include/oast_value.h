@@ -115,7 +115,8 @@ typedef enum oast_death_cause {
   OAST_DEATH_NEVER_REGISTERED = 5, /* started, but did not say hello before the deadline */
   OAST_DEATH_SPAWN_FAILED = 6,     /* could not be started at all */
   OAST_DEATH_MEMORY_LIMIT = 7,
-  OAST_DEATH_TIME_LIMIT = 8
+  OAST_DEATH_TIME_LIMIT = 8,
+  OAST_DEATH_PROTOCOL_ERROR = 9 /* what it sent is no message, or not the one that was due */
 } oast_death_cause;
 
 /* How a kernel ended. */

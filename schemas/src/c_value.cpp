@@ -255,7 +255,7 @@ Failure from_c(const oast_failure& failure) {
     result.traceback.emplace_back(from_c(failure.traceback[i]));
   if (failure.death == nullptr) return result;
   const oast_death& death = *failure.death;
-  if (death.cause > OAST_DEATH_TIME_LIMIT)
+  if (death.cause > OAST_DEATH_PROTOCOL_ERROR)
     throw Error(FailureKind::invalid, "there is no cause of death " + std::to_string(death.cause));
   result.death = {.cause = static_cast<DeathCause>(death.cause),
                   .exit_code = death.exit_code,

@@ -66,6 +66,8 @@ std::string_view to_string(DeathCause cause) {
       return "memory_limit";
     case DeathCause::time_limit:
       return "time_limit";
+    case DeathCause::protocol_error:
+      return "protocol_error";
   }
   return "unknown";
 }

@@ -248,6 +248,7 @@ TEST_CASE("P5: a kernel whose records are out of order ends, and it is said why"
   REQUIRE(failure != nullptr);
   CHECK(wire::text(failure->death()->explanation()).find("the number 7 where 1 was due") !=
         std::string_view::npos);
+  CHECK(failure->death()->cause() == wire::DeathCause::protocol_error);
 }
 
 TEST_CASE("what is asked of a log that is not there is refused") {

@@ -40,24 +40,21 @@ constexpr std::uint64_t kMiB = std::uint64_t{1} << 20;
 
 /// A store with a loop that the test drives, in a directory of its own.
 class Store {
-public:
+ public:
   explicit Store(LogStoreOptions options = {}) {
-    if (options.directory.empty())
-      options.directory = scratch_.path();
+    if (options.directory.empty()) options.directory = scratch_.path();
     directory_ = options.directory;
     auto sink = std::make_shared<spdlog::sinks::ostream_sink_st>(lines_);
-    store.emplace(loop, options,
-                  std::make_shared<spdlog::logger>("test", sink));
+    store.emplace(loop, options, std::make_shared<spdlog::logger>("test", sink));
   }
 
   /// Drives the loop until it is so.
-  void until(const std::function<bool()> &fact) {
+  void until(const std::function<bool()>& fact) {
     const auto deadline = std::chrono::steady_clock::now() + test::kGenerous;
     while (!fact()) {
       REQUIRE(std::chrono::steady_clock::now() < deadline);
       std::array fds{pollfd{woken_.fd(), POLLIN, 0}};
-      if (loop.poll(fds, 100) > 0)
-        woken_.clear();
+      if (loop.poll(fds, 100) > 0) woken_.clear();
     }
   }
   /// Has `until` look at once: for callbacks.
@@ -73,44 +70,35 @@ public:
     until([&done] { return done; });
     store->close(kSentinel);
   }
-  void fill(KernelLog &log, std::uint64_t count, std::size_t size,
-            bool done = true) {
+  void fill(KernelLog& log, std::uint64_t count, std::size_t size, bool done = true) {
     for (std::uint64_t i = 0; i < count; ++i) {
       const std::uint64_t number = log.end();
       REQUIRE(log.append(record(number, size)));
-      if (done)
-        log.mark_done(number);
-      if (i % 200 == 0)
-        settle(); // the disk keeps up
+      if (done) log.mark_done(number);
+      if (i % 200 == 0) settle();  // the disk keeps up
     }
     settle();
   }
-  fs::path logs(std::uint64_t kernel) const {
-    return directory_ / "logs" / std::to_string(kernel);
-  }
+  fs::path logs(std::uint64_t kernel) const { return directory_ / "logs" / std::to_string(kernel); }
   std::vector<fs::path> segments(std::uint64_t kernel) const {
     std::vector<fs::path> paths;
-    for (const auto &entry : fs::directory_iterator(logs(kernel)))
-      paths.push_back(entry.path());
-    std::sort(paths.begin(), paths.end(),
-              [](const fs::path &a, const fs::path &b) {
-                return std::stoull(a.stem().string()) <
-                       std::stoull(b.stem().string());
-              });
+    for (const auto& entry : fs::directory_iterator(logs(kernel))) paths.push_back(entry.path());
+    std::sort(paths.begin(), paths.end(), [](const fs::path& a, const fs::path& b) {
+      return std::stoull(a.stem().string()) < std::stoull(b.stem().string());
+    });
     return paths;
   }
   std::string lines() const { return lines_.str(); }
 
-private:
+ private:
   static constexpr KernelId kSentinel{~std::uint64_t{0}};
   const test::ScratchDirectory scratch_;
   fs::path directory_;
   std::ostringstream lines_;
   const wire::WakeFd woken_;
 
-public:
-  std::shared_ptr<test::ManualClock> clock =
-      std::make_shared<test::ManualClock>();
+ public:
+  std::shared_ptr<test::ManualClock> clock = std::make_shared<test::ManualClock>();
   EventLoop loop{clock};
   std::optional<LogStore> store;
 };
@@ -121,8 +109,7 @@ struct StoreContents {
 
   std::uint64_t gap_bytes() const {
     std::uint64_t bytes = 0;
-    for (const Gap &gap : gaps)
-      bytes += gap.bytes;
+    for (const Gap& gap : gaps) bytes += gap.bytes;
     return bytes;
   }
   bool contains(std::uint64_t number) const {
@@ -130,10 +117,9 @@ struct StoreContents {
   }
 };
 
-void take(StoreContents &contents, const KernelLog::Records &read,
-          std::uint64_t &from) {
+void take(StoreContents& contents, const KernelLog::Records& read, std::uint64_t& from) {
   REQUIRE(read.next >= from);
-  for (const Record &got : read.records) {
+  for (const Record& got : read.records) {
     REQUIRE(got.number >= from);
     REQUIRE(is_intact(got));
     REQUIRE(got.request.value == got.number / 10);
@@ -143,16 +129,15 @@ void take(StoreContents &contents, const KernelLog::Records &read,
   from = read.next;
 }
 
-StoreContents read_all(Store &s, KernelLog &log, std::uint64_t from = 1) {
+StoreContents read_all(Store& s, KernelLog& log, std::uint64_t from = 1) {
   StoreContents contents;
   for (;;) {
     auto read = log.read(from, kReadAtOnce);
-    if (std::holds_alternative<KernelLog::Nothing>(read))
-      return contents;
-    if (const auto *gap = std::get_if<Gap>(&read)) {
+    if (std::holds_alternative<KernelLog::Nothing>(read)) return contents;
+    if (const auto* gap = std::get_if<Gap>(&read)) {
       contents.gaps.push_back(*gap);
       from = gap->last + 1;
-    } else if (auto *records = std::get_if<KernelLog::Records>(&read)) {
+    } else if (auto* records = std::get_if<KernelLog::Records>(&read)) {
       REQUIRE(records->next > from);
       take(contents, *records, from);
     } else {
@@ -168,20 +153,19 @@ StoreContents read_all(Store &s, KernelLog &log, std::uint64_t from = 1) {
 }
 
 /// Of a log whose records all have `size` bytes.
-void check_complete_but_for_gaps(const StoreContents &contents,
-                                 std::uint64_t last, std::size_t size) {
+void check_complete_but_for_gaps(const StoreContents& contents, std::uint64_t last,
+                                 std::size_t size) {
   std::uint64_t gone = 0;
-  for (const Gap &gap : contents.gaps) {
+  for (const Gap& gap : contents.gaps) {
     gone += gap.last - gap.first + 1;
   }
   CHECK(contents.numbers.size() + gone == last);
   CHECK(contents.gap_bytes() == gone * size);
 }
 
-} // namespace
+}  // namespace
 
-TEST_CASE("A log that does not fit into memory is read from files, from any "
-          "number on") {
+TEST_CASE("A log that does not fit into memory is read from files, from any number on") {
   Store s;
   KernelLog log(KernelId{3}, {.memory_bytes = 128 << 10, .store = &*s.store});
   s.fill(log, 5000, 1000);
@@ -195,14 +179,13 @@ TEST_CASE("A log that does not fit into memory is read from files, from any "
   }
 }
 
-TEST_CASE("The files of a log are for their user alone, and go when the log is "
-          "removed") {
+TEST_CASE("The files of a log are for their user alone, and go when the log is removed") {
   Store s;
   ::umask(0);
   {
     KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*s.store});
     s.fill(log, 300, 1000);
-    const auto mode = [](const fs::path &path) {
+    const auto mode = [](const fs::path& path) {
       return static_cast<unsigned>(fs::status(path).permissions());
     };
     CHECK(mode(s.logs(3)) == 0700);
@@ -227,8 +210,7 @@ TEST_CASE("A log takes a hundred thousand records") {
   CHECK(log.released() == 100000);
 }
 
-TEST_CASE(
-    "Buffers of records are read from files as they were, also large ones") {
+TEST_CASE("Buffers of records are read from files as they were, also large ones") {
   Store s;
   KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*s.store});
   Record made = record(1, 50, wire::Body::Output);
@@ -240,26 +222,21 @@ TEST_CASE(
   s.settle();
   REQUIRE(std::holds_alternative<KernelLog::OnDisk>(log.read(1, 1)));
   std::vector<Record> records;
-  log.fetch(1, 1, [&](KernelLog::Records read) {
-    records = std::move(read.records);
-  });
+  log.fetch(1, 1, [&](KernelLog::Records read) { records = std::move(read.records); });
   s.until([&] { return !records.empty(); });
   CHECK(is_intact(records.front()));
   REQUIRE(records.front().packet.buffers.size() == 3);
-  CHECK(records.front().packet.buffers[0].to_string_view() ==
-        std::string(3 * kMiB, 'x'));
+  CHECK(records.front().packet.buffers[0].to_string_view() == std::string(3 * kMiB, 'x'));
   CHECK(records.front().packet.buffers[1].size() == 0);
   CHECK(records.front().packet.buffers[2].to_string_view() == "short");
 }
 
-TEST_CASE("A log's oldest segment goes when its files are too large, and the "
-          "gap is exact") {
+TEST_CASE("A log's oldest segment goes when its files are too large, and the gap is exact") {
   Store s({.files = {.kernel_bytes = 2 * kMiB, .segment_bytes = kMiB / 4}});
   KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*s.store});
   s.fill(log, 6000, 1000);
   std::uint64_t size = 0;
-  for (const auto &path : s.segments(3))
-    size += fs::file_size(path);
+  for (const auto& path : s.segments(3)) size += fs::file_size(path);
   CHECK(size <= 2 * kMiB);
   CHECK(size > kMiB);
   const auto contents = read_all(s, log);
@@ -293,8 +270,7 @@ TEST_CASE("A record larger than a log may be is a gap, and others are not") {
   CHECK(contents.gaps.front().bytes == 2 * kMiB);
 }
 
-TEST_CASE("Replies that wait for their host are not written; kept ones are, in "
-          "their turn") {
+TEST_CASE("Replies that wait for their host are not written; kept ones are, in their turn") {
   Store s;
   KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*s.store});
   REQUIRE(log.append(record(1, 100, wire::Body::Result)));
@@ -318,26 +294,102 @@ TEST_CASE("A log that is spilled is on disk but for what somebody waits for") {
   s.fill(log, 100, 1000);
   REQUIRE(log.append(record(101, 1000, wire::Body::Result)));
   log.mark_done(101);
-  while (log.spill())
-    s.settle();
+  while (log.spill() != KernelLog::Spilled::all) s.settle();
   s.settle();
   CHECK(log.memory_bytes() == 1000);
   CHECK(read_all(s, log).numbers.size() == 101);
 }
 
-TEST_CASE(
-    "P4: a full disk costs old records, whose gap is told, and no reply") {
+TEST_CASE("A log is spilled at the pace of the disk, which is no problem of it") {
+  Store s({.queue_bytes = 256 << 10});
+  KernelLog log(KernelId{3}, {.store = &*s.store});
+  s.fill(log, 900, 1000);
+  unsigned waited = 0;
+  for (auto spilled = log.spill(); spilled != KernelLog::Spilled::all; spilled = log.spill()) {
+    if (spilled == KernelLog::Spilled::some) continue;
+    ++waited;
+    s.settle();
+  }
+  s.settle();
+  CHECK(waited > 0);
+  CHECK(log.memory_bytes() == 0);
+  CHECK(s.store->problem().empty());
+  CHECK(s.lines().empty());
+  CHECK(read_all(s, log).numbers.size() == 900);
+}
+
+/// No descriptor can be opened in this process while it lives.
+class NoDescriptors {
+ public:
+  NoDescriptors() {
+    REQUIRE(::getrlimit(RLIMIT_NOFILE, &before_) == 0);
+    rlimit few = before_;
+    few.rlim_cur = 64;  // not none, which poll(2) does not take
+    REQUIRE(::setrlimit(RLIMIT_NOFILE, &few) == 0);
+    do {
+      taken_.emplace_back(::open("/dev/null", O_RDONLY | O_CLOEXEC));
+    } while (taken_.back());
+  }
+  ~NoDescriptors() { ::setrlimit(RLIMIT_NOFILE, &before_); }
+  NoDescriptors(const NoDescriptors&) = delete;
+  NoDescriptors& operator=(const NoDescriptors&) = delete;
+
+ private:
+  rlimit before_{};
+  std::vector<Fd> taken_;
+};
+
+TEST_CASE("A segment that cannot be opened for a while is read later, and nothing of it is lost") {
+  Store s;
+  KernelLog log(KernelId{3}, {.memory_bytes = 64 << 10, .store = &*s.store});
+  s.fill(log, 1000, 1000);
+  REQUIRE(std::holds_alternative<KernelLog::OnDisk>(log.read(1, 1)));
+  KernelLog::Records fetched;
+  {
+    const NoDescriptors none;
+    log.fetch(1, kReadAtOnce, [&](KernelLog::Records records) { fetched = std::move(records); });
+    for (int i = 0; i < 3; ++i) {
+      s.settle();
+      CHECK(fetched.records.empty());
+      s.clock->advance(101ms);
+    }
+  }
+  s.until([&] { return !fetched.records.empty(); });
+  CHECK(fetched.records.front().number == 1);
+  CHECK(read_all(s, log).numbers.size() == 1000);
+  CHECK(s.lines().empty());
+}
+
+TEST_CASE("A segment that stays unreadable is a gap in the end, and its file stays") {
+  Store s;
+  KernelLog log(KernelId{3}, {.memory_bytes = 64 << 10, .store = &*s.store});
+  s.fill(log, 1000, 1000);
+  const auto segments = s.segments(3);
+  const NoDescriptors none;
+  bool fetched = false;
+  log.fetch(1, kReadAtOnce, [&](const KernelLog::Records& records) {
+    CHECK(records.records.empty());
+    fetched = true;
+  });
+  for (int i = 0; i < 60 && !fetched; ++i) {
+    s.settle();
+    s.clock->advance(101ms);
+  }
+  REQUIRE(fetched);
+  CHECK(std::holds_alternative<Gap>(log.read(1, 1)));
+  for (const auto& segment : segments) CHECK(fs::exists(segment));
+}
+
+TEST_CASE("P4: a full disk costs old records, whose gap is told, and no reply") {
   test::ScratchDirectory mount_point;
-  const bool mounted = ::mount("tmpfs", mount_point.path().c_str(), "tmpfs", 0,
-                               "size=1m,mode=0700") == 0;
+  const bool mounted =
+      ::mount("tmpfs", mount_point.path().c_str(), "tmpfs", 0, "size=1m,mode=0700") == 0;
   rlimit before{};
   ::getrlimit(RLIMIT_FSIZE, &before);
   // Without the right to mount: no file may be larger.
   const rlimit small{kMiB / 2, before.rlim_max};
-  if (!mounted)
-    ::setrlimit(RLIMIT_FSIZE, &small);
-  const std::string how =
-      mounted ? "a tmpfs of 1 MiB" : "RLIMIT_FSIZE of 512 KiB";
+  if (!mounted) ::setrlimit(RLIMIT_FSIZE, &small);
+  const std::string how = mounted ? "a tmpfs of 1 MiB" : "RLIMIT_FSIZE of 512 KiB";
   MESSAGE(how);
   {
     Store s({.directory = mount_point.path()});
@@ -361,8 +413,7 @@ TEST_CASE(
 
     // With room again, and after a while, it is written again.
     if (mounted)
-      REQUIRE(::mount("", mount_point.path().c_str(), "tmpfs", MS_REMOUNT,
-                      "size=16m") == 0);
+      REQUIRE(::mount("", mount_point.path().c_str(), "tmpfs", MS_REMOUNT, "size=16m") == 0);
     else
       ::setrlimit(RLIMIT_FSIZE, &before);
     s.clock->advance(5001ms);
@@ -375,19 +426,16 @@ TEST_CASE(
     check_complete_but_for_gaps(contents, 6000, 1000);
   }
   ::setrlimit(RLIMIT_FSIZE, &before);
-  if (mounted)
-    ::umount(mount_point.path().c_str());
+  if (mounted) ::umount(mount_point.path().c_str());
 }
 
-TEST_CASE("A directory that cannot be made, or goes away, costs records and "
-          "comes back") {
+TEST_CASE("A directory that cannot be made, or goes away, costs records and comes back") {
   const test::ScratchDirectory scratch;
   std::ofstream(scratch.path() / "file");
   Store s({.directory = scratch.path() / "file"});
   KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*s.store});
   s.fill(log, 300, 1000);
-  CHECK(s.store->problem() ==
-        "cannot write the log of kernel 3: Not a directory");
+  CHECK(s.store->problem() == "cannot write the log of kernel 3: Not a directory");
   fs::remove(scratch.path() / "file");
   s.clock->advance(5001ms);
   s.fill(log, 300, 1000);
@@ -398,7 +446,7 @@ TEST_CASE("A directory that cannot be made, or goes away, costs records and "
   CHECK(contents.numbers.size() > 200);
 
   fs::remove_all(scratch.path() / "file");
-  contents = read_all(s, log); // finds that its files are gone
+  contents = read_all(s, log);  // finds that its files are gone
   CHECK(contents.numbers.size() < 300);
   check_complete_but_for_gaps(contents, 600, 1000);
   s.fill(log, 300, 1000);
@@ -424,30 +472,25 @@ TEST_CASE("P4: a disk that hangs costs old records and holds up nobody") {
   for (std::uint64_t n = 2; n <= 3000; ++n) {
     REQUIRE(log.append(record(n, 1000)));
     log.mark_done(n);
-    if (n % 100 == 0)
-      s.loop.poll({}, 0);
+    if (n % 100 == 0) s.loop.poll({}, 0);
   }
-  CHECK(s.store->problem() ==
-        "cannot write the log of kernel 3: the disk does not keep up");
+  CHECK(s.store->problem() == "cannot write the log of kernel 3: the disk does not keep up");
   CHECK(log.memory_bytes() < 80 << 10);
   CHECK(log.released() == 3000);
   const auto read = log.read(1, 1);
   REQUIRE(std::holds_alternative<KernelLog::Records>(read));
   CHECK(is_intact(std::get<KernelLog::Records>(read).records.front()));
-  CHECK(
-      std::holds_alternative<KernelLog::Records>(log.read(2990, kReadAtOnce)));
+  CHECK(std::holds_alternative<KernelLog::Records>(log.read(2990, kReadAtOnce)));
 
   // It goes on. What had been queued went into a pipe, or was refused by it.
   const Fd reader(::open(fifo.c_str(), O_RDONLY | O_NONBLOCK | O_CLOEXEC));
   REQUIRE(reader);
   bool written = false;
   s.store->open(KernelId{99}, [](auto, auto, auto) {});
-  s.store->fetch(KernelId{99}, 1, 1, 1,
-                 [&written](auto, auto) { written = true; });
+  s.store->fetch(KernelId{99}, 1, 1, 1, [&written](auto, auto) { written = true; });
   std::string sink(kMiB, '\0');
   s.until([&] {
-    while (::read(reader.get(), sink.data(), sink.size()) > 0)
-      continue;
+    while (::read(reader.get(), sink.data(), sink.size()) > 0) continue;
     return written;
   });
   s.clock->advance(5001ms);
@@ -483,13 +526,12 @@ TEST_CASE("A damaged segment is read up to the damage, and the rest is a gap") {
   s.fill(log, 2000, 1000);
   const auto segments = s.segments(3);
   REQUIRE(segments.size() > 3);
-  const auto flip = [](const fs::path &path, std::streamoff at) {
+  const auto flip = [](const fs::path& path, std::streamoff at) {
     std::fstream file(path, std::ios::in | std::ios::out | std::ios::binary);
     file.seekp(at);
     file.put('\xFF');
   };
-  flip(segments[1],
-       static_cast<std::streamoff>(fs::file_size(segments[1]) / 2));
+  flip(segments[1], static_cast<std::streamoff>(fs::file_size(segments[1]) / 2));
   fs::resize_file(segments[2], fs::file_size(segments[2]) / 2);
   fs::remove(segments[3]);
   // Each when it is found.
@@ -500,22 +542,19 @@ TEST_CASE("A damaged segment is read up to the damage, and the rest is a gap") {
   // As far as they go, once they are known.
   contents = read_all(s, log);
   CHECK(contents.gaps.size() == 2);
-  for (const Gap &gap : contents.gaps)
-    CHECK(gap.exact);
+  for (const Gap& gap : contents.gaps) CHECK(gap.exact);
   check_complete_but_for_gaps(contents, 2000, 1000);
   s.fill(log, 300, 1000);
   CHECK(read_all(s, log).contains(2300));
 }
 
-TEST_CASE("Logs of earlier brokers are removed once they are old, and others "
-          "are not") {
+TEST_CASE("Logs of earlier brokers are removed once they are old, and others are not") {
   const test::ScratchDirectory scratch;
   const fs::path logs = scratch.path() / "logs";
-  for (const auto *name : {"11", "12", "13", "other"}) {
+  for (const auto* name : {"11", "12", "13", "other"}) {
     fs::create_directories(logs / name);
     std::ofstream(logs / name / "1.segment") << "text";
-    fs::last_write_time(logs / name / "1.segment",
-                        fs::file_time_type::clock::now() - 2h);
+    fs::last_write_time(logs / name / "1.segment", fs::file_time_type::clock::now() - 2h);
     fs::last_write_time(logs / name, fs::file_time_type::clock::now() - 2h);
   }
   std::ofstream(logs / "12" / "2.segment") << "new";
@@ -533,22 +572,20 @@ TEST_CASE("Logs of another broker that lives are never removed") {
   KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*first.store});
   first.fill(log, 300, 1000);
   const fs::path logs = first.logs(3);
-  for (const auto &path : {first.segments(3).front(), logs})
+  for (const auto& path : {first.segments(3).front(), logs})
     fs::last_write_time(path, fs::file_time_type::clock::now() - 2h);
   Store second({.directory = logs.parent_path().parent_path()});
   second.settle();
   CHECK(read_all(first, log).numbers.size() == 300);
 }
 
-TEST_CASE("A log agrees with what was appended, whatever is done, dropped and "
-          "read in between") {
+TEST_CASE("A log agrees with what was appended, whatever is done, dropped and read in between") {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);
     std::mt19937 random(seed);
     const auto below = [&random](std::uint64_t n) { return random() % n; };
     Store s({.files = {.kernel_bytes = kMiB / 2, .segment_bytes = kMiB / 16}});
-    KernelLog log(KernelId{3},
-                  {.memory_bytes = below(60) << 10, .store = &*s.store});
+    KernelLog log(KernelId{3}, {.memory_bytes = below(60) << 10, .store = &*s.store});
     struct Said {
       bool reply, done, acknowledged;
     };
@@ -558,24 +595,19 @@ TEST_CASE("A log agrees with what was appended, whatever is done, dropped and "
       const auto contents = read_all(s, log);
       for (std::uint64_t n = 1; n < said.size(); ++n) {
         const bool nothing = said[n].reply && said[n].acknowledged;
-        const bool needed =
-            said[n].reply ? !said[n].acknowledged : !said[n].done;
-        if (needed)
-          REQUIRE(contents.contains(n));
-        if (nothing)
-          REQUIRE_FALSE(contents.contains(n));
+        const bool needed = said[n].reply ? !said[n].acknowledged : !said[n].done;
+        if (needed) REQUIRE(contents.contains(n));
+        if (nothing) REQUIRE_FALSE(contents.contains(n));
         if (!nothing && !contents.contains(n))
-          REQUIRE(std::any_of(
-              contents.gaps.begin(), contents.gaps.end(),
-              [n](const Gap &gap) { return gap.first <= n && n <= gap.last; }));
+          REQUIRE(std::any_of(contents.gaps.begin(), contents.gaps.end(),
+                              [n](const Gap& gap) { return gap.first <= n && n <= gap.last; }));
       }
     };
     for (int step = 0; step < 6000; ++step) {
       if (below(10) < 4 || said.size() < 2) {
         const bool reply = below(4) == 0;
         REQUIRE(log.append(
-            record(log.end(), below(2000),
-                   reply ? wire::Body::Result : wire::Body::Output)));
+            record(log.end(), below(2000), reply ? wire::Body::Result : wire::Body::Output)));
         said.push_back({reply, false, false});
       } else {
         const std::uint64_t back = below(3) != 0 ? 30 : log.last();
@@ -588,10 +620,8 @@ TEST_CASE("A log agrees with what was appended, whatever is done, dropped and "
           said[n].done = true;
         }
       }
-      if (step % 50 == 0)
-        s.settle();
-      if (step % 1000 == 0)
-        check();
+      if (step % 50 == 0) s.settle();
+      if (step % 1000 == 0) check();
     }
     check();
   }

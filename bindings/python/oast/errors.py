@@ -35,6 +35,7 @@ CAUSES: Tuple[str, ...] = (
     "spawn_failed",
     "memory_limit",
     "time_limit",
+    "protocol_error",
 )
 
 

@@ -37,6 +37,7 @@ enum class DeathCause : unsigned char {
   spawn_failed = 6,
   memory_limit = 7,
   time_limit = 8,
+  protocol_error = 9,
 };
 
 /// "exited", "signalled", ...
