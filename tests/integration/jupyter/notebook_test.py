@@ -44,7 +44,33 @@ if has("matplotlib"):
         "plt.title('t').get_text()",
     ]
 if has("pandas"):
-    CELLS += ["import pandas as pd\npd.DataFrame({'a': [1, 2], 'b': ['x', None]})"]
+    CELLS += [
+        "import pandas as pd\nframe = pd.DataFrame({'a': [1, 2], 'b': ['x', None]})\nframe",
+        "frame.style.set_uuid('t').highlight_max(subset='a')",
+        "frame['a']",
+        "print(frame)",
+    ]
+if has("pandas") and has("matplotlib"):
+    CELLS += ["frame.plot()"]
+if has("ipywidgets"):
+    CELLS += [
+        "import ipywidgets as w\nslider = w.IntSlider(value=3, description='n')\nslider",
+        "w.HBox([slider, w.Text('words')])",
+        "slider.value = 5; slider.value",
+        "w.interact(lambda x: print('x is', x), x=2);",
+    ]
+if has("tqdm"):
+    CELLS += ["import tqdm\nfor _ in tqdm.tqdm(range(3), ncols=40, bar_format='{l_bar}{bar}|'): pass"]
+CELLS += [
+    "import logging; logging.warning('beware')",
+    "from IPython.display import Image; Image(data=b'\\x89PNG', format='png', width=20)",
+    "import warnings; warnings.warn('old')",
+]
+
+
+# What differs from process to process.
+CELL_FILE = re.compile(r"^(<ipython-input-\S+>|/tmp/ipykernel_\S+\.py):", re.MULTILINE)
+ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
 def run(kernel: str) -> List[Any]:
@@ -54,6 +80,7 @@ def run(kernel: str) -> List[Any]:
     notebook.cells = [nbformat.v4.new_code_cell(code) for code in CELLS]
     client = nbclient.NotebookClient(notebook, kernel_name=kernel, allow_errors=True,
                                      timeout=int(support.GENEROUS))
+    client.comm_open_handlers.clear()  # they know the messages of later widgets only
     client.execute(cwd=str(support.SCRATCH))
     return [outputs(cell) for cell in notebook.cells]
 
@@ -67,7 +94,12 @@ def outputs(cell: Any) -> List[Any]:
             output["traceback"] = bool(output["traceback"])  # it names files of its kernel
             output["evalue"] = re.sub(r" \(\S+, line \d+\)$", "", output["evalue"])
         if "text" in output:  # a terminal, which ipykernel gives to shell commands, ends lines so
-            output["text"] = output["text"].replace("\r\n", "\n")
+            output["text"] = CELL_FILE.sub("cell:", output["text"].replace("\r\n", "\n"))
+        widget = output.get("data", {}).get("application/vnd.jupyter.widget-view+json")
+        if "text/plain" in output.get("data", {}):
+            output["data"]["text/plain"] = ADDRESS.sub(" at somewhere", output["data"]["text/plain"])
+        if widget:
+            widget["model_id"] = "random"
         if "image/png" in output.get("data", {}):
             png = base64.b64decode(output["data"]["image/png"])  # whatever its lines are
             digest = hashlib.sha256(png).hexdigest()

@@ -3,6 +3,7 @@
 #include <sys/syscall.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <csignal>
 #include <cstdio>
 #include <utility>
@@ -47,6 +48,7 @@ int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& sig
   channels_.publish(Json::object(), "status", {{"execution_state", "starting"}});
   kernel_->start(options);
   history_ = std::make_unique<HistoryStore>(history_database(), kernel_->spec().language);
+  comms_ = std::ranges::count(kernel_->spec().features, "comms") > 0;
   cells_ = std::make_unique<ExecutionQueue>(channels_, *kernel_, *history_);
   channels_.on_message(
       [this](Channel channel, Message message) { handle(channel, std::move(message)); });
@@ -60,7 +62,7 @@ int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& sig
 void Bridge::handle(Channel channel, Message message) {
   const std::string type = message.type();
   const auto exchange = std::make_shared<Exchange>(channels_, channel, std::move(message));
-  if (type == "execute_request") return cells_->add(exchange);
+  if (type == "execute_request" || (comms_ && Comms::is_comm(type))) return cells_->add(exchange);
   if (type == "interrupt_request") return interrupt(exchange);
   if (type == "shutdown_request") return shut_down(exchange);
   if (handle_query(type, exchange)) return;
@@ -86,7 +88,7 @@ void Bridge::answer_at_once(const std::string& type, const SharedExchange& excha
   else if (type == "history_request")
     history(exchange);
   else if (type == "comm_info_request")
-    exchange->reply("comm_info_reply", {{"comms", Json::object()}});
+    exchange->reply("comm_info_reply", cells_->comms().info(exchange->content()));
   else if (type == "comm_open")
     open_comm(exchange);
   else if (type != "comm_msg" && type != "comm_close")
@@ -113,7 +115,7 @@ void Bridge::history(const SharedExchange& exchange) {
   exchange->reply("history_reply", {{"history", std::move(list)}});
 }
 
-/// No target is known: the protocol asks that the other side be told at once.
+/// The kernel knows no targets: the protocol asks that the other side be told at once.
 void Bridge::open_comm(const SharedExchange& exchange) {
   exchange->publish("comm_close", {{"comm_id", text_at(exchange->content(), "comm_id")},
                                    {"data", Json::object()}});

@@ -42,6 +42,7 @@ class Bridge {
   std::unique_ptr<KernelClient> kernel_;
   std::unique_ptr<HistoryStore> history_;
   std::unique_ptr<ExecutionQueue> cells_;
+  bool comms_ = false;  // the kernel knows them
   int exit_code_ = 0;
 };
 

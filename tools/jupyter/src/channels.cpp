@@ -121,7 +121,7 @@ void Channels::welcome(std::string_view topic) {
   const std::string own = std::string(kOwn) + std::to_string(++subscriptions_) + ".";
   iopub_.set(zmq::sockopt::subscribe, own);
   const Publication first{
-      Json::object(), "iopub_welcome", {{"subscription", topic}}, Json::object()};
+      Json::object(), "iopub_welcome", {{"subscription", topic}}, Json::object(), {}};
   Frames frames = write(first, own + first.type);
   jupyter::send(iopub_, frames);
   for (const Publication& missed : replay_.replayed()) {
@@ -165,11 +165,15 @@ std::string Channels::ask_input(const Message& request, const std::string& promp
 
 void Channels::publish(const Json& parent, std::string_view type, Json content, Json metadata,
                        OutputHold hold) {
+  publish({parent, std::string(type), std::move(content), std::move(metadata), {}},
+          std::move(hold));
+}
+
+void Channels::publish(Publication publication, OutputHold hold) {
   flush();
   std::vector<OutputHold> holds;
   if (hold) holds.push_back(std::move(hold));
-  publish_now({parent, std::string(type), std::move(content), std::move(metadata)},
-              std::move(holds));
+  publish_now(std::move(publication), std::move(holds));
 }
 
 void Channels::publish_stream(const Json& parent, const char* name, std::string_view text,
@@ -190,7 +194,8 @@ void Channels::flush() {
   publish_now({std::move(stream.parent),
                "stream",
                {{"name", stream.name}, {"text", std::move(stream.text)}},
-               Json::object()},
+               Json::object(),
+               {}},
               std::move(stream.holds));
 }
 
@@ -201,6 +206,7 @@ Frames Channels::write(const Publication& publication, const std::string& topic)
   message.parent_header = publication.parent;
   message.metadata = publication.metadata;
   message.content = publication.content;
+  for (const Buffer& buffer : publication.buffers) message.buffers.emplace_back(buffer.view());
   return writer_.write(message);
 }
 

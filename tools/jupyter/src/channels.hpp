@@ -41,6 +41,7 @@ class Channels {
   /// On iopub. `parent` is a header, or {}.
   void publish(const Json& parent, std::string_view type, Json content,
                Json metadata = Json::object(), OutputHold hold = {});
+  void publish(Publication publication, OutputHold hold);
   /// Text on stdout or stderr, joined with its neighbours of the same stream and parent that come
   /// in the same turn of the loop.
   void publish_stream(const Json& parent, const char* name, std::string_view text, OutputHold hold);

@@ -11,6 +11,9 @@
 namespace oast::jupyter {
 namespace {
 
+/// It is no form of what is displayed, but says more of the others: the width of an image, say.
+constexpr std::string_view kMetadata = "application/vnd.jupyter.metadata+json";
+
 std::string base64(std::string_view bytes) {
   std::string text((bytes.size() + 2) / 3 * 4 + 1, '\0');  // and the zero that OpenSSL adds
   const int size = EVP_EncodeBlock(reinterpret_cast<unsigned char*>(text.data()),
@@ -43,11 +46,14 @@ Json form(std::string_view mime, const Value& part) {
 
 Json display_content(const Output& display) {
   Json data = Json::object();
-  for (const auto& [mime, part] : display.parts) data[mime] = form(mime, part);
+  Json metadata = Json::object();
+  for (const auto& [mime, part] : display.parts)
+    (mime == kMetadata ? metadata : data[mime]) = form(mime, part);
   Json transient = Json::object();
   if (!display.display_id.empty()) transient["display_id"] = display.display_id;
-  return {
-      {"data", std::move(data)}, {"metadata", Json::object()}, {"transient", std::move(transient)}};
+  return {{"data", std::move(data)},
+          {"metadata", std::move(metadata)},
+          {"transient", std::move(transient)}};
 }
 
 }  // namespace oast::jupyter

@@ -64,7 +64,10 @@ void ExecutionQueue::next() {
   }
   running_ = std::make_shared<Execution>(std::move(waiting_.front()));
   waiting_.pop_front();
-  begin(running_);
+  if (Comms::is_comm(running_->exchange->request().type()))
+    begin_comm(running_);
+  else
+    begin(running_);
 }
 
 void ExecutionQueue::begin(const SharedExecution& execution) {
@@ -94,7 +97,37 @@ void ExecutionQueue::begin(const SharedExecution& execution) {
   kernel_.execute(std::move(request));
 }
 
+void ExecutionQueue::begin_comm(const SharedExecution& execution) {
+  Exchange& exchange = *execution->exchange;
+  exchange.begin();
+  last_parent_ = exchange.request().header;
+  KernelClient::Execution request;
+  request.code = Comms::kReceiver;
+  request.call = true;
+  request.args = comms_.to_kernel(exchange.request());
+  request.on_output = [this, execution](const Output& shown, OutputHold hold) {
+    output(*execution, shown, std::move(hold));
+  };
+  request.on_done = [this, execution](const KernelClient::Result<Value>& result) {
+    comm_done(execution, result);
+  };
+  kernel_.execute(std::move(request));
+}
+
+void ExecutionQueue::comm_done(const SharedExecution& execution,
+                               const KernelClient::Result<Value>& result) {
+  finish_streams(*execution);
+  if (const auto* failure = std::get_if<Failure>(&result)) {
+    if (failure->kind == FailureKind::kernel_died) dead_ = true;
+    execution->exchange->publish_stream("stderr", failure->message + "\n");
+  }
+  execution->exchange->end();
+  running_.reset();
+  next();
+}
+
 void ExecutionQueue::output(Execution& execution, const Output& output, OutputHold hold) {
+  if (comms_.from_kernel(channels_, execution.exchange->request().header, output, hold)) return;
   if (output.result) return show_result(execution, display_content(output), std::move(hold));
   if (is_payload(output)) {
     Json payload = display_content(output)["data"][kPayload];
@@ -117,6 +150,7 @@ void ExecutionQueue::show_result(Execution& execution, Json content, OutputHold 
 }
 
 void ExecutionQueue::late_output(const Output& output, OutputHold hold) {
+  if (comms_.from_kernel(channels_, last_parent_, output, hold)) return;
   show(last_parent_, output, output.text, std::move(hold));
 }
 
@@ -158,8 +192,7 @@ void ExecutionQueue::input_reply(const Message& message) {
 }
 
 void ExecutionQueue::done(const SharedExecution& execution, KernelClient::Result<Value> result) {
-  execution->exchange->publish_stream("stdout", execution->out.finish());
-  execution->exchange->publish_stream("stderr", execution->err.finish());
+  finish_streams(*execution);
   execution->answer = {};
   if (const auto* failure = std::get_if<Failure>(&result)) return fail(*execution, *failure);
   const auto& value = std::get<Value>(result);
@@ -170,6 +203,11 @@ void ExecutionQueue::done(const SharedExecution& execution, KernelClient::Result
                                                     {"metadata", Json::object()}});
   }
   evaluate_expressions(execution);
+}
+
+void ExecutionQueue::finish_streams(Execution& execution) {
+  execution.exchange->publish_stream("stdout", execution.out.finish());
+  execution.exchange->publish_stream("stderr", execution.err.finish());
 }
 
 void ExecutionQueue::evaluate_expressions(const SharedExecution& execution) {
@@ -230,10 +268,17 @@ void ExecutionQueue::finish(Execution& execution, Json reply) {
   next();
 }
 
+/// Messages of comms wait on, unless the kernel is dead: nobody sends them again.
 void ExecutionQueue::abort_waiting() {
   for (const SharedExchange& exchange : std::exchange(waiting_, {})) {
+    const bool comm = Comms::is_comm(exchange->request().type());
+    if (comm && !dead_) {
+      waiting_.push_back(exchange);
+      continue;
+    }
     exchange->begin();
-    exchange->reply("execute_reply", {{"status", "aborted"}, {"execution_count", count_}});
+    if (!comm)
+      exchange->reply("execute_reply", {{"status", "aborted"}, {"execution_count", count_}});
     exchange->end();
   }
 }

@@ -7,6 +7,7 @@
 #include <memory>
 #include <string>
 
+#include "comms.hpp"
 #include "exchange.hpp"
 #include "history_store.hpp"
 #include "kernel_client.hpp"
@@ -14,9 +15,9 @@
 
 namespace oast::jupyter {
 
-/// The execute_requests of the main shell: they run in the order they came. When one fails and asks
-/// for stop_on_error, those that came before its reply went out are aborted, and later ones run.
-/// For the loop's thread.
+/// The execute_requests of the main shell, and the messages of comms: they run in the order they
+/// came. When an execute_request fails and asks for stop_on_error, those that came before its reply
+/// went out are aborted, and later ones run. For the loop's thread.
 class ExecutionQueue {
  public:
   ExecutionQueue(Channels& channels, KernelClient& kernel, HistoryStore& history);
@@ -27,8 +28,7 @@ class ExecutionQueue {
   void late_output(const Output& output, OutputHold hold);
   /// The kernel is dead: what runs is answered by its own failure, what waits is aborted.
   void kernel_died();
-  bool running() const { return running_ != nullptr; }
-  std::int64_t count() const { return count_; }
+  const Comms& comms() const { return comms_; }
   /// Called each time when nothing runs any more.
   void on_idle(std::function<void()> callback) { on_idle_ = std::move(callback); }
 
@@ -38,12 +38,15 @@ class ExecutionQueue {
 
   void next();
   void begin(const SharedExecution& execution);
+  void begin_comm(const SharedExecution& execution);
+  void comm_done(const SharedExecution& execution, const KernelClient::Result<Value>& result);
   void output(Execution& execution, const Output& output, OutputHold hold);
   void show_result(Execution& execution, Json content, OutputHold hold);
   Json text_content(const Value& value) const;
   void show(const Json& parent, const Output& output, std::string_view text, OutputHold hold);
   void ask_input(Execution& execution, const InputRequest& asked, KernelClient::Answer answer);
   void done(const SharedExecution& execution, KernelClient::Result<Value> result);
+  static void finish_streams(Execution& execution);
   void evaluate_expressions(const SharedExecution& execution);
   void fail(Execution& execution, const Failure& failure);
   void finish(Execution& execution, Json reply);
@@ -52,6 +55,7 @@ class ExecutionQueue {
   Channels& channels_;
   KernelClient& kernel_;
   HistoryStore& history_;
+  Comms comms_;
   std::deque<SharedExchange> waiting_;
   SharedExecution running_;
   Json last_parent_ = Json::object();  // of what a request left running

@@ -82,16 +82,19 @@ void KernelClient::start(const KernelOptions& options) {
 }
 
 void KernelClient::execute(Execution execution) {
-  EvalOptions options{.source_name = std::move(execution.source_name)};
+  using Request = Evaluator::Request;
+  EvalOptions options{.source_name = std::move(execution.source_name),
+                      .args = std::move(execution.args)};
   options.on_output = [loop = loop_, callback = execution.on_output](const Output& output) {
     loop([callback, output, hold = hold_output()] { callback(output, hold); });
   };
   if (execution.on_input) options.on_input = input_callback(loop_, execution.on_input);
   try {
-    running_ = worker_->submit({.what = Evaluator::Request::What::eval,
-                                .text = execution.code,
-                                .reply = Evaluator::Request::Reply::displayed},
-                               std::move(options));
+    running_ = worker_->submit(
+        {.what = execution.call ? Request::What::call : Request::What::eval,
+         .text = execution.code,
+         .reply = execution.call ? Request::Reply::done : Request::Reply::displayed},
+        std::move(options));
   } catch (const Error& error) {  // it cannot be sent at all
     return loop_([done = execution.on_done, why = error.failure()] { done(why); });
   }

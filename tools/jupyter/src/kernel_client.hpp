@@ -36,7 +36,9 @@ class KernelClient {
   using OnInput = std::function<void(const InputRequest&, Answer)>;
 
   struct Execution {
-    std::string code;
+    std::string code;   ///< with `call` a function's dotted path
+    bool call = false;  ///< of a function whose value nobody wants
+    std::vector<Value> args;
     std::string source_name;
     OnOutput on_output;
     OnInput on_input;  ///< empty: its input has ended

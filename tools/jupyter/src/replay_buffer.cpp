@@ -8,7 +8,9 @@ namespace {
 /// About what it takes.
 std::size_t size_of(const Publication& publication) {
   if (publication.type == "stream") return text_at(publication.content, "text").size();
-  return dump_json(publication.content).size();
+  std::size_t size = dump_json(publication.content).size();
+  for (const Buffer& buffer : publication.buffers) size += buffer.view().size();
+  return size;
 }
 
 bool joins(const Publication& last, const Publication& next) {
@@ -28,8 +30,8 @@ void ReplayBuffer::add(Publication publication) {
   const std::size_t size = size_of(publication);
   bytes_ += size;
   // An entry is what goes as a whole, so it should not become large.
-  constexpr std::size_t kJoined = kMostBytes / 64;
-  if (!entries_.empty() && entries_.back().bytes < kJoined &&
+  constexpr std::size_t kJoinedBytes = kMostBytes / 64;
+  if (!entries_.empty() && entries_.back().bytes < kJoinedBytes &&
       joins(entries_.back().publication, publication)) {
     auto& text = entries_.back().publication.content["text"].get_ref<std::string&>();
     text += publication.content["text"].get_ref<const std::string&>();

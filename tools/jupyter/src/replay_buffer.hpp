@@ -5,8 +5,10 @@
 #include <deque>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "json.hpp"
+#include "oast/value.hpp"
 
 namespace oast::jupyter {
 
@@ -16,6 +18,7 @@ struct Publication {
   std::string type;
   Json content = Json::object();
   Json metadata = Json::object();
+  std::vector<Buffer> buffers;
 };
 
 /// Keeps publications of one cell, with neighbours of a stream as one. Bounded: of more than

@@ -21,6 +21,9 @@ _METHODS = (("_repr_html_", "text/html"), ("_repr_markdown_", "text/markdown"),
 _BINARY = ("image/png", "image/jpeg", "image/gif", "image/webp", "application/pdf")
 
 PAYLOAD = "application/vnd.jupyter.payload+json"  # what a notebook's frontend shall do
+METADATA = "application/vnd.jupyter.metadata+json"  # of a display's forms: the width of an image
+
+notebook = False  # somebody wants values in all their forms, so he is a frontend of that kind
 
 _LONGEST_TEXT = 65536  # characters of a plain text
 
@@ -80,13 +83,21 @@ def _content(mime: str, form: Any) -> Any:
 
 
 def emit(forms: Dict[str, Any], display_id: str = "", update: bool = False,
-         result: bool = False) -> None:
+         result: bool = False, metadata: Any = None) -> None:
     parts = _parts(forms)
+    if metadata and notebook:
+        parts.append((METADATA, _content(METADATA, metadata)))
     if _kernel is None or _kernel.forked:
         print(forms.get("text/plain", ""))
         return
     flags = (DISPLAY_UPDATE if update else 0) | (DISPLAY_RESULT if result else 0)
     _kernel.display(current_tag(), parts, display_id, flags)
+
+
+def emit_parts(parts: List[Tuple[str, Any]]) -> None:
+    """What is for a frontend alone: a text or bytes of each type."""
+    if _kernel is not None and not _kernel.forked:
+        _kernel.display(current_tag(), parts, "", 0)
 
 
 def plain_text(value: Any) -> str:
@@ -136,12 +147,12 @@ class DisplayHandle:
 
 
 def display(*values: Any, display_id: Any = None, update: bool = False, raw: bool = False,
-            **_options: Any) -> Optional[DisplayHandle]:
+            metadata: Any = None, **_options: Any) -> Optional[DisplayHandle]:
     """Show values in all the forms that they have.
 
     `display_id` names what is shown (True: with a new name) and makes this return a DisplayHandle,
     by which it can be replaced; `update` replaces what has that name. With `raw` a value is a dict
-    of its forms by MIME type.
+    of its forms by MIME type. `metadata` is for the frontend.
     """
     if update and not display_id:
         raise TypeError("display: update needs the display_id of what to replace")
@@ -154,7 +165,7 @@ def display(*values: Any, display_id: Any = None, update: bool = False, raw: boo
         forms = dict(value) if raw else bundle(value)
         if not raw:
             forms.setdefault("text/plain", repr(value))
-        emit(forms, display_id or "", update)
+        emit(forms, display_id or "", update, metadata=metadata)
     return DisplayHandle(display_id) if display_id else None
 
 

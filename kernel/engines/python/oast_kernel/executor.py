@@ -53,6 +53,7 @@ class Executor:
 
     def evaluate_displayed(self, code: str, source_name: str, arguments: List[Any]) -> None:
         """As evaluate; the value is displayed."""
+        displays.notebook = True
         displays.emit_result(self.evaluate(code, source_name, arguments))
 
     async def _steps(self, program: Program) -> Any:

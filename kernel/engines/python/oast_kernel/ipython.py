@@ -24,7 +24,7 @@ class _Publisher(DisplayPublisher):  # type: ignore[misc]
 
     def publish(self, data: Dict[str, Any], metadata: Any = None, source: Any = None, *,
                 transient: Any = None, update: bool = False, **_options: Any) -> None:
-        displays.emit(data, (transient or {}).get("display_id") or "", update)
+        displays.emit(data, (transient or {}).get("display_id") or "", update, metadata=metadata)
 
     def clear_output(self, wait: bool = False) -> None:
         displays.clear_output(wait)
@@ -44,7 +44,7 @@ class _Hook(DisplayHook):  # type: ignore[misc]
 
     def write_format_data(self, format_dict: Any, md_dict: Any = None) -> None:
         if format_dict:  # not of a value that displays itself
-            displays.emit(format_dict, result=True)
+            displays.emit(format_dict, result=True, metadata=md_dict)
 
     def finish_displayhook(self) -> None:
         pass
@@ -52,6 +52,12 @@ class _Hook(DisplayHook):  # type: ignore[misc]
 
 class _Shell(InteractiveShell):  # type: ignore[misc]
     """Keeps tracebacks instead of printing them."""
+
+    @property
+    def kernel(self) -> Any:
+        """Where widgets find the comms."""
+        from . import comms
+        return comms.kernel
 
     def init_display_pub(self) -> None:
         self.display_pub = _Publisher(parent=self)
@@ -92,7 +98,6 @@ class IPythonExecutor(Executor):
         self._shell.autoawait = True
         self._shell.system = self._shell.system_raw  # streams, where the other one collects
         self._shell.set_hook("show_in_pager", page.as_hook(self._show_in_pager))
-        self._coloured = False
 
     def offer(self, name: str, value: Any) -> None:
         super().offer(name, value)
@@ -113,9 +118,12 @@ class IPythonExecutor(Executor):
     def evaluate_displayed(self, code: str, source_name: str, arguments: List[Any]) -> None:
         """For a notebook: with colours, and what IPython wants its frontend to do."""
         shell = self._shell
-        if not self._coloured:
-            self._coloured = True
+        if not displays.notebook:
+            displays.notebook = True
             shell.run_line_magic("colors", "Neutral")
+            # By these libraries know a notebook: tqdm, rich.
+            type(shell).__name__ = "ZMQInteractiveShell"
+            shell.config.IPKernelApp = Config()  # type: ignore[no-untyped-call]
         shell.displayhook.displays = True
         try:
             self.evaluate(code, source_name, arguments)

@@ -125,12 +125,19 @@ def _take_streams(kernel: Kernel, stdin: TextInput) -> None:
     builtins.input = make_input(kernel.input, stdin)
     import_hooks.when_imported("getpass", lambda getpass: setattr(getpass, "getpass",
                                                           make_getpass(kernel.input)))
+    for name in ("comm", "ipykernel.comm"):
+        import_hooks.when_imported(name, _replace_comms)
     # What C code prints must not wait in a buffer for the end of the process.
     libc = ctypes.CDLL(None)
     libc.setvbuf(ctypes.c_void_p.in_dll(libc, "stdout"), None, _UNBUFFERED, 0)
     faulthandler.enable(2)
     tag_threads()
     _send_before_exit(kernel)
+
+
+def _replace_comms(module: Any) -> None:
+    from . import comms
+    comms.replace(module)
 
 
 def _send_before_exit(kernel: Kernel) -> None:
