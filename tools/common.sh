@@ -17,7 +17,7 @@ check_packages=(
   clang-format clang-tidy clang libclang-rt-14-dev shellcheck
   python3-numpy python3-cloudpickle python3-ipython python3-matplotlib mypy libpython3.11-testsuite
   python3-ipykernel python3-jupyter-client python3-jupyter-kernel-test python3-nbclient python3-nbconvert
-  python3-pandas python3-ipywidgets python3-tqdm
+  python3-pandas python3-ipywidgets python3-tqdm jupyter-notebook python3-selenium chromium chromium-driver
   python3-execnet python3-pip python3-venv python3-setuptools python3-wheel
 )
 

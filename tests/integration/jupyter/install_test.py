@@ -2,9 +2,10 @@
 
 import json
 import os
+import subprocess
 import unittest
 
-from support import SCRATCH, TestCase, oast
+from support import PROGRAMS, SCRATCH, TestCase, oast
 
 
 class InstallTest(TestCase):
@@ -21,6 +22,22 @@ class InstallTest(TestCase):
         prefix = SCRATCH / "only"
         self.assertEqual(oast("jupyter", "install", "--prefix", str(prefix), "lua").returncode, 0)
         self.assertEqual(os.listdir(prefix / "share/jupyter/kernels"), ["oast-lua"])
+
+    def test_notebook_6_loads_its_extension_by_itself(self) -> None:
+        config = json.loads((SCRATCH / "etc/jupyter/nbconfig/notebook.d/oast.json").read_text())
+        self.assertEqual(config, {"load_extensions": {"oast/notebook": True}})
+        extension = SCRATCH / "share/jupyter/nbextensions/oast/notebook.js"
+        self.assertIn("load_ipython_extension", extension.read_text())
+
+    def test_a_user_s_folders_are_those_that_jupyter_looks_into(self) -> None:
+        home = SCRATCH / "home"
+        names = ("JUPYTER_DATA_DIR", "JUPYTER_CONFIG_DIR", "XDG_DATA_HOME")
+        env = {k: v for k, v in os.environ.items() if k not in names}
+        ended = subprocess.run([PROGRAMS / "oast", "jupyter", "install", "--user", "lua"],
+                               env={**env, "HOME": str(home)}, stdout=subprocess.PIPE)
+        self.assertEqual(ended.returncode, 0)
+        self.assertTrue((home / ".local/share/jupyter/kernels/oast-lua/kernel.json").exists())
+        self.assertTrue((home / ".jupyter/nbconfig/notebook.d/oast.json").exists())
 
     def test_a_spec_that_does_not_exist_is_an_error_that_says_so(self) -> None:
         ended = oast("jupyter", "install", "--prefix", str(SCRATCH / "none"), "cobol")

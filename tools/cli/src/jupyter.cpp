@@ -7,7 +7,9 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "exit_code.hpp"
+#include "jupyter_folders.hpp"
 #include "kernelspec.hpp"
+#include "notebook_extension.hpp"
 #include "program_path.hpp"
 
 namespace oast::cli {
@@ -45,13 +47,19 @@ std::vector<SpecInfo> chosen(const std::vector<SpecInfo>& all,
 
 int install(const InstallCommand& command) {
   const auto specs = chosen(Broker::embedded().specs(), command.specs);
-  const auto kernels = command.prefix.empty()
-                           ? user_kernelspecs()
-                           : std::filesystem::absolute(command.prefix) / "share/jupyter/kernels";
+  const auto folders = command.prefix.empty()
+                           ? user_folders()
+                           : prefix_folders(std::filesystem::absolute(command.prefix));
   const auto bridge = program_path("oast-jupyter");
-  for (const SpecInfo& spec : specs)
-    out().print(kernelspec_name(spec) + "  " +
-                write_kernelspec(kernels, spec, bridge).parent_path().string() + "\n");
+  for (const SpecInfo& spec : specs) {
+    const auto folder = folders.data / "kernels" / kernelspec_name(spec);
+    write_file(folder / "kernel.json", kernelspec_text(spec, bridge));
+    out().print(kernelspec_name(spec) + "  " + folder.string() + "\n");
+  }
+  write_file(folders.data / "nbextensions/oast/notebook.js", kNotebookExtension);
+  write_file(folders.config / "nbconfig/notebook.d/oast.json",
+             R"({"load_extensions": {"oast/notebook": true}})"
+             "\n");
   return kDone;
 }
 
@@ -64,10 +72,11 @@ void add_jupyter(CLI::App& app, Action& action) {
   auto command = std::make_shared<InstallCommand>();
   CLI::App& sub = add_command(jupyter, "install",
                               "Write kernelspecs: Notebook, JupyterLab and all others then show "
-                              "the kernels",
+                              "the kernels; and an extension of Notebook 6",
                               kJupyterExamples);
   auto* user = sub.add_flag("--user", command->user, "For this user: the default");
-  not_empty(sub.add_option("--prefix", command->prefix, "Below PREFIX/share/jupyter instead"))
+  not_empty(
+      sub.add_option("--prefix", command->prefix, "Below PREFIX/share and PREFIX/etc instead"))
       ->type_name("PREFIX")
       ->excludes(user);
   sub.add_option("SPEC", command->specs, "Only these; else all whose kernels can start")

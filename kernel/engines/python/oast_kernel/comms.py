@@ -126,13 +126,11 @@ class CommManager:
         comm = Comm(content["target_name"], comm_id=content["comm_id"], primary=False)
         self.register_comm(comm)
         target = self.targets.get(comm.target_name)
-        try:
-            if target is None:
-                raise LookupError("no comm target is called %r" % comm.target_name)
-            target(comm, message)
-        except LookupError as error:
-            print(error, file=sys.stderr)
+        if target is None:  # frontends ask for what they may need, before anybody has imported it
             comm.close()
+            return
+        try:
+            target(comm, message)
         except Exception:
             comm.close()
             raise

@@ -66,6 +66,12 @@ class _Shell(InteractiveShell):  # type: ignore[misc]
         self.displayhook_class = _Hook
         super().init_displayhook()
 
+    def showtraceback(self, exc_tuple: Any = None, *arguments: Any, **options: Any) -> None:
+        error = exc_tuple[1] if exc_tuple else sys.exc_info()[1]
+        if error is not None:
+            tracebacks.drop_inner(error)
+        super().showtraceback(exc_tuple, *arguments, **options)
+
     def _showtraceback(self, etype: Any, evalue: Any, stb: Any) -> None:
         text = self.InteractiveTB.stb2text(stb) if not isinstance(stb, str) else stb
         if not self.displayhook.displays:
@@ -98,6 +104,7 @@ class IPythonExecutor(Executor):
         self._shell.autoawait = True
         self._shell.system = self._shell.system_raw  # streams, where the other one collects
         self._shell.set_hook("show_in_pager", page.as_hook(self._show_in_pager))
+        self._is_notebook = False
 
     def offer(self, name: str, value: Any) -> None:
         super().offer(name, value)
@@ -118,8 +125,9 @@ class IPythonExecutor(Executor):
     def evaluate_displayed(self, code: str, source_name: str, arguments: List[Any]) -> None:
         """For a notebook: with colours, and what IPython wants its frontend to do."""
         shell = self._shell
-        if not displays.notebook:
-            displays.notebook = True
+        displays.notebook = True
+        if not self._is_notebook:
+            self._is_notebook = True
             shell.run_line_magic("colors", "Neutral")
             # By these libraries know a notebook: tqdm, rich.
             type(shell).__name__ = "ZMQInteractiveShell"

@@ -77,6 +77,17 @@ def _first_user_frame(error: BaseException) -> Optional[TracebackType]:
     return frame
 
 
+def drop_inner(error: BaseException) -> None:
+    """Leaves out where the kernel raised it, if it did: an interrupt, the end of an input."""
+    last, entry = None, error.__traceback__
+    while entry is not None:
+        if not is_ours(entry.tb_frame.f_code.co_filename):
+            last = entry
+        entry = entry.tb_next
+    if last is not None:
+        last.tb_next = None
+
+
 def _is_machinery(path: str) -> bool:
     return is_ours(path) or os.path.dirname(path).endswith("asyncio")
 
