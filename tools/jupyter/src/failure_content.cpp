@@ -29,17 +29,15 @@ Json error_content(const Failure& failure) {
       failure.kind == FailureKind::kernel_died ? death_lines(failure) : Json(failure.traceback);
   const std::string name = name_of(failure);
   // Not every language says in its traceback what was wrong.
-  const bool said = failure.kind == FailureKind::kernel_died ||
-                    std::any_of(lines.begin(), lines.end(), [&](const Json& line) {
-                      return line.get_ref<const std::string&>().find(failure.message) !=
-                             std::string::npos;
-                    });
+  const bool said =
+      failure.kind == FailureKind::kernel_died ||
+      std::any_of(lines.begin(), lines.end(), [&](const Json& line) {
+        return line.get_ref<const std::string&>().find(failure.message) != std::string::npos;
+      });
   // An error without words has its name for a message.
   const std::string words = failure.message == name ? "" : failure.message;
   if (!said) lines.insert(lines.begin(), words.empty() ? name : name + ": " + words);
-  return {{"ename", name},
-          {"evalue", words},
-          {"traceback", std::move(lines)}};
+  return {{"ename", name}, {"evalue", words}, {"traceback", std::move(lines)}};
 }
 
 }  // namespace oast::jupyter
