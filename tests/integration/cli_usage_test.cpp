@@ -153,6 +153,7 @@ TEST_CASE("the bash script completes commands, options and kernels") {
   CHECK(complete("oast eval --to \"\"", 3) == "worker-bee\n");
   CHECK(complete("oast jupyter in", 2) == "install\n");
   CHECK(complete("oast jupyter install lu", 3) == "lua\n");
+  CHECK(complete("oast jupyter run --al", 3) == "--allow-errors\n");
 }
 
 TEST_CASE("a full disk is an error, not silence") {

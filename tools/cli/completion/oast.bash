@@ -63,7 +63,10 @@ _oast() {
         stop) options="--timeout --broker --help" ;;
         kill) options="--signal --broker --help" ;;
         end-session) options="--broker --help" ;;
-        jupyter) options="install --user --prefix --help" ;;
+        jupyter)
+            options="install run --user --prefix --help"
+            [[ " ${COMP_WORDS[*]} " != *" jupyter run "* ]] ||
+                options="--out --parameters --timeout --allow-errors --spec --to --broker --help" ;;
         completion) options="bash zsh fish --help" ;;
         *) return ;;
     esac
@@ -74,7 +77,13 @@ _oast() {
     case $command in
         interrupt | stop | kill | logs | wait | attach)
             mapfile -t COMPREPLY < <(compgen -W "$(_oast_kernels)" -- "$current") ;;
-        jupyter) mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current") ;;
+        jupyter)
+            if [[ " ${COMP_WORDS[*]} " == *" jupyter run "* ]]; then
+                compopt -o filenames
+                mapfile -t COMPREPLY < <(compgen -f -- "$current")
+            else
+                mapfile -t COMPREPLY < <(compgen -W "$(_oast_specs)" -- "$current")
+            fi ;;
         run)
             compopt -o filenames
             mapfile -t COMPREPLY < <(compgen -f -- "$current") ;;

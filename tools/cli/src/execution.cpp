@@ -28,11 +28,11 @@ Outcome execute(Worker& worker, bool own, SignalReader& signals, Evaluator::Requ
       options.streams ? options.streams : std::make_shared<RequestStreams>(options.collect);
   EvalOptions eval{.source_name = std::move(options.source_name), .args = std::move(options.args)};
   eval.on_output = [streams](const Output& output) { streams->write(output); };
-  if (options.by_line)
+  if (options.input && options.by_line)
     eval.on_input = [streams](const std::string& prompt, bool password) {
       return streams->read({.prompt = prompt, .password = password});
     };
-  else
+  else if (options.input)
     eval.on_input = [streams](const InputRequest& asked) { return streams->read(asked); };
   Outcome outcome;
   request.blocking = true;

@@ -26,6 +26,7 @@ struct ExecutionOptions {
   /// Code that reads bytes gets a line at a time: what follows on our standard input is not its
   /// own.
   bool by_line = false;
+  bool input = true;  ///< the code may read our standard input; else its input has ended
   /// Where the output goes, for one request only; empty: its own.
   std::shared_ptr<RequestStreams> streams = {};
 };

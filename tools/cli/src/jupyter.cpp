@@ -1,7 +1,11 @@
 // oast jupyter: oast's kernels in Jupyter's frontends.
+#include <unistd.h>
+
 #include <algorithm>
+#include <cerrno>
 #include <filesystem>
 #include <string>
+#include <system_error>
 #include <vector>
 
 #include "command.hpp"
@@ -24,7 +28,8 @@ struct InstallCommand {
 constexpr const char* kJupyterExamples =
     "  oast jupyter install                 every spec, for this user\n"
     "  oast jupyter install python lua      these\n"
-    "  oast jupyter install --prefix /usr/local\n";
+    "  oast jupyter install --prefix /usr/local\n"
+    "  oast jupyter run report.ipynb        its cells, without a server\n";
 
 std::vector<SpecInfo> chosen(const std::vector<SpecInfo>& all,
                              const std::vector<std::string>& names) {
@@ -63,6 +68,27 @@ int install(const InstallCommand& command) {
   return kDone;
 }
 
+/// Becomes oast-jupyter, which has Jupyter's protocol and its files.
+int become_bridge(const std::vector<std::string>& words) {
+  const std::string program = program_path("oast-jupyter").string();
+  std::vector<char*> arguments;
+  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.push_back(nullptr);
+  ::execv(program.c_str(), arguments.data());
+  throw std::system_error(errno, std::generic_category(), "cannot run " + program);
+}
+
+void add_notebook_run(CLI::App& jupyter, Action& action) {
+  CLI::App& sub = *jupyter.add_subcommand("run", "Run a notebook without a server");
+  sub.set_help_flag();  // the other program has it, and all options
+  sub.prefix_command();
+  sub.callback([&sub, &action] {
+    std::vector<std::string> words = sub.remaining();
+    words.insert(words.begin(), {"oast-jupyter", "run"});
+    action = [words] { return become_bridge(words); };
+  });
+}
+
 }  // namespace
 
 void add_jupyter(CLI::App& app, Action& action) {
@@ -82,6 +108,7 @@ void add_jupyter(CLI::App& app, Action& action) {
   sub.add_option("SPEC", command->specs, "Only these; else all whose kernels can start")
       ->type_name("");
   sub.callback([command, &action] { action = [command] { return install(*command); }; });
+  add_notebook_run(jupyter, action);
 }
 
 }  // namespace oast::cli

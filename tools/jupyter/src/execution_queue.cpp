@@ -39,11 +39,8 @@ struct ExecutionQueue::Execution {
 
 namespace {
 
-/// Its only form is no display but something that the frontend shall do.
-constexpr const char* kPayload = "application/vnd.jupyter.payload+json";
-
 bool is_payload(const Output& output) {
-  return output.parts.size() == 1 && output.parts.front().first == kPayload;
+  return output.parts.size() == 1 && output.parts.front().first == kPayloadMime;
 }
 
 }  // namespace
@@ -130,7 +127,7 @@ void ExecutionQueue::output(Execution& execution, const Output& output, OutputHo
   if (comms_.from_kernel(channels_, execution.exchange->request().header, output, hold)) return;
   if (output.result) return show_result(execution, display_content(output), std::move(hold));
   if (is_payload(output)) {
-    Json payload = display_content(output)["data"][kPayload];
+    Json payload = display_content(output)["data"][kPayloadMime];
     if (payload.is_object()) execution.payload.push_back(std::move(payload));
     return;
   }

@@ -2,6 +2,7 @@
 #include <CLI/CLI.hpp>
 #include <cstdio>
 #include <cstdlib>
+#include <cstring>
 #include <exception>
 #include <string>
 
@@ -9,6 +10,7 @@
 #include "command.hpp"
 #include "connection_file.hpp"
 #include "exit_code.hpp"
+#include "notebook_run.hpp"
 #include "oast/error.hpp"
 #include "version.hpp"
 
@@ -23,6 +25,8 @@ int parent_process() {
 
 int main(int argc, char** argv) {
   using namespace oast;
+  if (argc > 1 && std::strcmp(argv[1], "run") == 0)
+    return jupyter::run_notebook(argc - 1, argv + 1);
   CLI::App app(
       "A Jupyter kernel whose code runs in a kernel of oast. Frontends start it by the "
       "kernelspecs that `oast jupyter install` writes.",
