@@ -27,6 +27,14 @@
 #include "oast/error.hpp"
 #include "oast/fd.hpp"
 
+// ThreadSanitizer takes every clone(2) for a fork, after which a process has one thread.
+#ifdef __SANITIZE_THREAD__
+extern "C" int __clone(int (*function)(void*), void* stack, int flags, void* argument, ...);
+constexpr auto kClone = &::__clone;
+#else
+constexpr auto kClone = &::clone;
+#endif
+
 namespace oast::broker {
 
 namespace {
@@ -194,7 +202,7 @@ class Detached {
     // In our memory while this thread stands still, as vfork. In our descriptors, too: it opens the
     // pidfd while the pid is its own child's, and so nobody else's.
     const pid_t intermediate =
-        ::clone(&Detached::spawn, top, CLONE_VM | CLONE_VFORK | CLONE_FILES, this);
+        kClone(&Detached::spawn, top, CLONE_VM | CLONE_VFORK | CLONE_FILES, this);
     if (intermediate < 0) throw std::system_error(errno, std::generic_category(), "clone");
     while (::waitpid(intermediate, nullptr, __WALL) < 0 && errno == EINTR) {
     }

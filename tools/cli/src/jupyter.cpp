@@ -69,10 +69,11 @@ int install(const InstallCommand& command) {
 }
 
 /// Becomes oast-jupyter, which has Jupyter's protocol and its files.
-int become_bridge(const std::vector<std::string>& words) {
+int become_bridge(std::vector<std::string> words) {
   const std::string program = program_path("oast-jupyter").string();
   std::vector<char*> arguments;
-  for (const std::string& word : words) arguments.push_back(const_cast<char*>(word.c_str()));
+  arguments.reserve(words.size() + 1);
+  for (std::string& word : words) arguments.push_back(word.data());
   arguments.push_back(nullptr);
   ::execv(program.c_str(), arguments.data());
   throw std::system_error(errno, std::generic_category(), "cannot run " + program);

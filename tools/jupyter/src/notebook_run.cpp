@@ -113,7 +113,7 @@ std::string spec_for(const Notebook& notebook, const std::vector<SpecInfo>& spec
     return std::ranges::any_of(
         specs, [&](const SpecInfo& spec) { return spec.name == name && spec.problem.empty(); });
   };
-  const std::string name = notebook.kernel_name();
+  std::string name = notebook.kernel_name();
   if (name.starts_with("oast-") && usable(name.substr(5))) return name.substr(5);
   if (usable(name)) return name;
   const std::string language = notebook.language();
