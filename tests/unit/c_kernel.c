@@ -86,12 +86,12 @@ static void* flood_on(void* unused) {
   ended = 1;
   return unused;
 }
+static pthread_t flooding;
+static int is_flooding;
 static void flood_in_thread(oast_request* r, char* rest) {
-  pthread_t made;
   (void)rest;
   tags[1] = oast_request_get(r)->tag;
-  pthread_create(&made, NULL, flood_on, NULL);
-  pthread_detach(made);
+  is_flooding = pthread_create(&flooding, NULL, flood_on, NULL) == 0;
   reply_int(r, 0);
 }
 static void flood_ended(oast_request* r, char* rest) {
@@ -343,6 +343,7 @@ int main(int argc, char** argv) {
   if (options.separate_queries) pthread_create(&queries, NULL, answer_queries, NULL);
   while (next(&r, strstr(how, "fd") != NULL) == OAST_OK) answer(r);
   if (options.separate_queries) pthread_join(queries, NULL);
+  if (is_flooding) pthread_join(flooding, NULL); /* which still uses the kernel */
   oast_kernel_close(kernel);
   return 0;
 }

@@ -42,17 +42,19 @@ int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& sig
   }
   kernel_ = std::make_unique<KernelClient>(loop_);
   kernel_->on_late_output([this](const Output& output, OutputHold hold) {
-    if (cells_) cells_->late_output(output, std::move(hold));
+    if (shells_) shells_->late_output(output, std::move(hold));
   });
   kernel_->on_death([this](const Failure& failure) { kernel_died(failure); });
   channels_.publish(Json::object(), "status", {{"execution_state", "starting"}});
   kernel_->start(options);
-  history_ = std::make_unique<HistoryStore>(history_database(), kernel_->spec().language);
-  comms_ = std::ranges::count(kernel_->spec().features, "comms") > 0;
-  cells_ = std::make_unique<ExecutionQueue>(channels_, *kernel_, *history_);
+  const auto has = [this](const char* feature) {
+    return std::ranges::count(kernel_->spec().features, feature) > 0;
+  };
+  comms_ = has("comms");
+  shells_ = std::make_unique<Shells>(channels_, *kernel_, has("lanes"));
   channels_.on_message(
       [this](Channel channel, Message message) { handle(channel, std::move(message)); });
-  channels_.on_input_reply([this](const Message& message) { cells_->input_reply(message); });
+  channels_.on_input_reply([this](const Message& message) { shells_->input_reply(message); });
   loop_.run();
   kernel_.reset();
   channels_.close();
@@ -62,10 +64,11 @@ int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& sig
 void Bridge::handle(Channel channel, Message message) {
   const std::string type = message.type();
   const auto exchange = std::make_shared<Exchange>(channels_, channel, std::move(message));
-  if (type == "execute_request" || (comms_ && Comms::is_comm(type))) return cells_->add(exchange);
+  if (type == "execute_request" || (comms_ && Comms::is_comm(type))) return shells_->add(exchange);
   if (type == "interrupt_request") return interrupt(exchange);
   if (type == "shutdown_request") return shut_down(exchange);
   if (handle_query(type, exchange)) return;
+  if (channel == Channel::control && manage_subshells(type, exchange)) return;
   answer_at_once(type, exchange);
 }
 
@@ -81,6 +84,22 @@ bool Bridge::handle_query(const std::string& type, const SharedExchange& exchang
   return true;
 }
 
+bool Bridge::manage_subshells(const std::string& type, const SharedExchange& exchange) {
+  Json content;
+  if (type == "create_subshell_request")
+    content = shells_->create();
+  else if (type == "delete_subshell_request")
+    content = shells_->remove(text_at(exchange->content(), "subshell_id"));
+  else if (type == "list_subshell_request")
+    content = shells_->list();
+  else
+    return false;
+  exchange->begin();
+  exchange->reply(type.substr(0, type.rfind('_')) + "_reply", std::move(content));
+  exchange->end();
+  return true;
+}
+
 void Bridge::answer_at_once(const std::string& type, const SharedExchange& exchange) {
   exchange->begin();
   if (type == "kernel_info_request")
@@ -88,7 +107,7 @@ void Bridge::answer_at_once(const std::string& type, const SharedExchange& excha
   else if (type == "history_request")
     history(exchange);
   else if (type == "comm_info_request")
-    exchange->reply("comm_info_reply", cells_->comms().info(exchange->content()));
+    exchange->reply("comm_info_reply", shells_->comm_info(exchange->content()));
   else if (type == "comm_open")
     open_comm(exchange);
   else if (type != "comm_msg" && type != "comm_close")
@@ -103,12 +122,14 @@ void Bridge::history(const SharedExchange& exchange) {
   const auto n = integer_at(content, "n", -1);  // SQLite takes it for no limit
   std::vector<HistoryStore::Entry> entries;
   if (access == "tail")
-    entries = history_->tail(n);
+    entries = shells_->history().tail(n);
   else if (access == "range")
-    entries = history_->range(integer_at(content, "session", 0), integer_at(content, "start", 0),
-                              integer_at(content, "stop", -1));
+    entries =
+        shells_->history().range(integer_at(content, "session", 0), integer_at(content, "start", 0),
+                                 integer_at(content, "stop", -1));
   else if (access == "search")
-    entries = history_->search(text_at(content, "pattern"), n, flag_at(content, "unique", false));
+    entries = shells_->history().search(text_at(content, "pattern"), n,
+                                        flag_at(content, "unique", false));
   Json list = Json::array();
   for (const auto& entry : entries)
     list.push_back(entry_json(entry, flag_at(content, "output", false)));
@@ -141,8 +162,7 @@ void Bridge::shut_down(const SharedExchange& exchange) {
 /// The cell that ran shows how; then the frontend sees this process end and asks for another.
 void Bridge::kernel_died(const Failure& failure) {
   std::fprintf(stderr, "oast-jupyter: the kernel died: %s\n", failure.message.c_str());
-  cells_->on_idle([this] { end(kKernelDied); });
-  cells_->kernel_died();
+  shells_->kernel_died([this] { end(kKernelDied); });
 }
 
 void Bridge::end(int exit_code) {

@@ -5,9 +5,8 @@
 #include <string>
 
 #include "channels.hpp"
-#include "execution_queue.hpp"
-#include "history_store.hpp"
 #include "kernel_client.hpp"
+#include "shells.hpp"
 #include "signal_reader.hpp"
 
 namespace oast::jupyter {
@@ -32,6 +31,7 @@ class Bridge {
   void answer_at_once(const std::string& type, const SharedExchange& exchange);
   void history(const SharedExchange& exchange);
   void open_comm(const SharedExchange& exchange);
+  bool manage_subshells(const std::string& type, const SharedExchange& exchange);
   void interrupt(const SharedExchange& exchange);
   void shut_down(const SharedExchange& exchange);
   void kernel_died(const Failure& failure);
@@ -40,8 +40,7 @@ class Bridge {
   EventLoop loop_;
   Channels channels_;
   std::unique_ptr<KernelClient> kernel_;
-  std::unique_ptr<HistoryStore> history_;
-  std::unique_ptr<ExecutionQueue> cells_;
+  std::unique_ptr<Shells> shells_;
   bool comms_ = false;  // the kernel knows them
   int exit_code_ = 0;
 };

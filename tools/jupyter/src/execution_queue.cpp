@@ -45,8 +45,9 @@ bool is_payload(const Output& output) {
 
 }  // namespace
 
-ExecutionQueue::ExecutionQueue(Channels& channels, KernelClient& kernel, HistoryStore& history)
-    : channels_(channels), kernel_(kernel), history_(history) {}
+ExecutionQueue::ExecutionQueue(Channels& channels, KernelClient& kernel, HistoryStore& history,
+                               Comms& comms, unsigned lane)
+    : channels_(channels), kernel_(kernel), history_(history), comms_(comms), lane_(lane) {}
 
 void ExecutionQueue::add(SharedExchange exchange) {
   waiting_.push_back(std::move(exchange));
@@ -69,7 +70,7 @@ void ExecutionQueue::next() {
 
 void ExecutionQueue::begin(const SharedExecution& execution) {
   Exchange& exchange = *execution->exchange;
-  channels_.replay(exchange.request().header);
+  replay(exchange.request().header);
   exchange.begin();
   last_parent_ = exchange.request().header;
   if (!execution->silent) {
@@ -79,6 +80,7 @@ void ExecutionQueue::begin(const SharedExecution& execution) {
                      {{"code", execution->code}, {"execution_count", execution->count}});
   }
   KernelClient::Execution request;
+  request.lane = lane_;
   request.code = execution->code;
   if (!execution->store_history) request.source_name = "<silent>";  // for kernels that count cells
   request.on_output = [this, execution](const Output& shown, OutputHold hold) {
@@ -99,6 +101,7 @@ void ExecutionQueue::begin_comm(const SharedExecution& execution) {
   exchange.begin();
   last_parent_ = exchange.request().header;
   KernelClient::Execution request;
+  request.lane = lane_;
   request.code = Comms::kReceiver;
   request.call = true;
   request.args = comms_.to_kernel(exchange.request());
@@ -180,12 +183,17 @@ void ExecutionQueue::ask_input(Execution& execution, const InputRequest& asked,
 
 /// Some frontends name in the parent header what they answer, some do not; who names something else
 /// answers what nobody waits for any more.
-void ExecutionQueue::input_reply(const Message& message) {
-  if (!running_ || !running_->answer) return;
+bool ExecutionQueue::input_reply(const Message& message) {
+  if (!running_ || !running_->answer) return false;
   const std::string parent = text_at(message.parent_header, "msg_id");
-  if (!parent.empty() && parent != running_->input_id) return;
+  if (!parent.empty() && parent != running_->input_id) return false;
   const auto answer = std::exchange(running_->answer, {});
   answer(text_at(message.content, "value"));
+  return true;
+}
+
+void ExecutionQueue::replay(const Json& header) {
+  if (lane_ == 0) channels_.replay(header);
 }
 
 void ExecutionQueue::done(const SharedExecution& execution, KernelClient::Result<Value> result) {
@@ -213,6 +221,7 @@ void ExecutionQueue::evaluate_expressions(const SharedExecution& execution) {
                                {"payload", std::move(execution->payload)}});
   const auto first = execution->expressions.begin();
   KernelClient::Execution request;
+  request.lane = lane_;
   request.code = first->is_string() ? first->get<std::string>() : "";
   request.source_name = "<expression>";
   const auto shown = std::make_shared<Json>();
@@ -259,7 +268,7 @@ void ExecutionQueue::finish(Execution& execution, Json reply) {
   if (execution.store_history) history_.add(execution.count, execution.code, execution.shown);
   execution.exchange->reply("execute_reply", std::move(reply));
   execution.exchange->end();
-  channels_.replay(Json::object());
+  replay(Json::object());
   const auto ended = std::exchange(running_, {});
   if (failed && ended->stop_on_error) abort_waiting();
   next();

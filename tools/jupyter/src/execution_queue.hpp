@@ -15,20 +15,25 @@
 
 namespace oast::jupyter {
 
-/// The execute_requests of the main shell, and the messages of comms: they run in the order they
+/// The execute_requests of one shell, and the messages of comms to it: they run in the order they
 /// came. When an execute_request fails and asks for stop_on_error, those that came before its reply
 /// went out are aborted, and later ones run. For the loop's thread.
 class ExecutionQueue {
  public:
-  ExecutionQueue(Channels& channels, KernelClient& kernel, HistoryStore& history);
+  /// `lane`: of the kernel; what runs in lane 0 is replayed to frontends that come meanwhile.
+  ExecutionQueue(Channels& channels, KernelClient& kernel, HistoryStore& history, Comms& comms,
+                 unsigned lane);
 
   void add(SharedExchange exchange);
-  void input_reply(const Message& message);
+  /// False when nothing here waits for it.
+  bool input_reply(const Message& message);
   /// Of no request that runs: what earlier ones left running.
   void late_output(const Output& output, OutputHold hold);
   /// The kernel is dead: what runs is answered by its own failure, what waits is aborted.
   void kernel_died();
-  const Comms& comms() const { return comms_; }
+  bool idle() const { return !running_; }
+  /// What has not begun does not.
+  void abort_waiting();
   /// Called each time when nothing runs any more.
   void on_idle(std::function<void()> callback) { on_idle_ = std::move(callback); }
 
@@ -50,12 +55,13 @@ class ExecutionQueue {
   void evaluate_expressions(const SharedExecution& execution);
   void fail(Execution& execution, const Failure& failure);
   void finish(Execution& execution, Json reply);
-  void abort_waiting();
+  void replay(const Json& header);
 
   Channels& channels_;
   KernelClient& kernel_;
   HistoryStore& history_;
-  Comms comms_;
+  Comms& comms_;
+  const unsigned lane_;
   std::deque<SharedExchange> waiting_;
   SharedExecution running_;
   Json last_parent_ = Json::object();  // of what a request left running

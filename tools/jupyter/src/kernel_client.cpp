@@ -84,13 +84,14 @@ void KernelClient::start(const KernelOptions& options) {
 void KernelClient::execute(Execution execution) {
   using Request = Evaluator::Request;
   EvalOptions options{.source_name = std::move(execution.source_name),
-                      .args = std::move(execution.args)};
+                      .args = std::move(execution.args),
+                      .lane = execution.lane};
   options.on_output = [loop = loop_, callback = execution.on_output](const Output& output) {
     loop([callback, output, hold = hold_output()] { callback(output, hold); });
   };
   if (execution.on_input) options.on_input = input_callback(loop_, execution.on_input);
   try {
-    running_ = worker_->submit(
+    running_[execution.lane] = worker_->submit(
         {.what = execution.call ? Request::What::call : Request::What::eval,
          .text = execution.code,
          .reply = execution.call ? Request::Reply::done : Request::Reply::displayed},
@@ -98,9 +99,10 @@ void KernelClient::execute(Execution execution) {
   } catch (const Error& error) {  // it cannot be sent at all
     return loop_([done = execution.on_done, why = error.failure()] { done(why); });
   }
-  running_.then([loop = loop_, done = execution.on_done](const Future<Value>& future) {
-    loop([done, future] { done(result_of(future)); });
-  });
+  running_[execution.lane].then(
+      [loop = loop_, done = execution.on_done](const Future<Value>& future) {
+        loop([done, future] { done(result_of(future)); });
+      });
 }
 
 InputCallback KernelClient::input_callback(const Loop& loop, const OnInput& callback) {
@@ -117,13 +119,28 @@ InputCallback KernelClient::input_callback(const Loop& loop, const OnInput& call
 }
 
 void KernelClient::interrupt(std::function<void()> done) {
-  if (!running_.valid() || running_.ready()) return loop_(std::move(done));
-  interrupts_.run([loop = loop_, broker = *broker_, id = worker_->id(), key = running_.key(),
-                   done = std::move(done)] {
-    try {
-      broker.interrupt(id, key.id, {}, key.host);
-    } catch (const Error&) {
-      // The kernel is gone, which is told elsewhere.
+  std::vector<RequestKey> running;
+  for (const auto& [lane, future] : running_)
+    if (future.valid() && !future.ready()) running.push_back(future.key());
+  interrupt(std::move(running), std::move(done));
+}
+
+void KernelClient::interrupt(unsigned lane) {
+  const auto found = running_.find(lane);
+  if (found != running_.end() && found->second.valid() && !found->second.ready())
+    interrupt({found->second.key()}, [] {});
+}
+
+void KernelClient::interrupt(std::vector<RequestKey> running, std::function<void()> done) {
+  if (running.empty()) return loop_(std::move(done));
+  interrupts_.run([loop = loop_, broker = *broker_, id = worker_->id(),
+                   running = std::move(running), done = std::move(done)] {
+    for (const RequestKey& key : running) {
+      try {
+        broker.interrupt(id, key.id, {}, key.host);
+      } catch (const Error&) {
+        // The kernel is gone, which is told elsewhere.
+      }
     }
     loop(done);
   });

@@ -3,6 +3,7 @@
 
 #include <exception>
 #include <functional>
+#include <map>
 #include <memory>
 #include <optional>
 #include <string>
@@ -39,6 +40,7 @@ class KernelClient {
     std::string code;   ///< with `call` a function's dotted path
     bool call = false;  ///< of a function whose value nobody wants
     std::vector<Value> args;
+    unsigned lane = 0;
     std::string source_name;
     OnOutput on_output;
     OnInput on_input;  ///< empty: its input has ended
@@ -63,8 +65,11 @@ class KernelClient {
   const std::string& version() const { return version_; }
 
   void execute(Execution execution);
-  /// Interrupts what `execute` began last, if it still runs; `done` when the outcome is known.
+  /// Interrupts what `execute` began last in each lane, if it still runs; `done` when the outcomes
+  /// are known.
   void interrupt(std::function<void()> done);
+  /// The same of one lane.
+  void interrupt(unsigned lane);
   void complete(std::string code, std::size_t cursor, OnResult<Completions> done);
   void inspect(std::string code, std::size_t cursor, int detail,
                OnResult<std::optional<std::string>> done);
@@ -79,6 +84,7 @@ class KernelClient {
   };
 
   static InputCallback input_callback(const Loop& loop, const OnInput& callback);
+  void interrupt(std::vector<RequestKey> running, std::function<void()> done);
   template <class T, class Call>
   void ask(Call call, OnResult<T> done);
 
@@ -91,7 +97,7 @@ class KernelClient {
   Subscription watch_;
   SpecInfo spec_;
   std::string version_;
-  Future<Value> running_;
+  std::map<unsigned, Future<Value>> running_;  // the last of each lane
   TaskThread queries_;
   TaskThread interrupts_;
 };

@@ -1,5 +1,6 @@
 #include "kernel_info.hpp"
 
+#include <algorithm>
 #include <chrono>
 #include <utility>
 
@@ -65,6 +66,8 @@ std::string language_version(Worker& worker, const std::string& language) {
 Json kernel_info(const SpecInfo& spec, const std::string& version) {
   std::string name = title(spec);
   if (name.find(version) == std::string::npos) name += " " + version;
+  Json features = Json::array();
+  if (std::ranges::count(spec.features, "lanes") > 0) features.push_back("kernel subshells");
   return {{"status", "ok"},
           {"protocol_version", kProtocolVersion},
           {"implementation", "oast"},
@@ -73,7 +76,7 @@ Json kernel_info(const SpecInfo& spec, const std::string& version) {
           {"banner", name + ", a kernel of oast " + cli::kVersionText},
           {"debugger", false},
           {"help_links", Json::array()},
-          {"supported_features", Json::array()}};
+          {"supported_features", std::move(features)}};
 }
 
 }  // namespace oast::jupyter
