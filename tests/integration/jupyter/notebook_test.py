@@ -69,7 +69,7 @@ CELLS += [
 
 
 # What differs from process to process.
-CELL_FILE = re.compile(r"^(<ipython-input-\S+>|/tmp/ipykernel_\S+\.py):", re.MULTILINE)
+CELL_FILE = re.compile(r"^(<ipython-input-\S+>|\S*/ipykernel_\S+\.py):", re.MULTILINE)
 ADDRESS = re.compile(r" at 0x[0-9a-f]+")
 
 
