@@ -16,6 +16,9 @@ from typing import Any, List
 from kit import GENEROUS, eventually, has
 from support import SCRATCH, TestCase
 
+# The server and the browser's driver are on this machine, whatever proxy there is to others.
+os.environ["no_proxy"] = os.environ["NO_PROXY"] = "127.0.0.1,localhost"
+
 CONNECTED = ("return window.Jupyter && Jupyter.notebook && Jupyter.notebook.kernel "
              "&& Jupyter.notebook.kernel.is_connected()")
 

@@ -87,6 +87,17 @@ class Comms(TestCase):
         self.assertEqual(kinds(self.front.run("mine.close()")[1]), ["execute_input", "comm_close"])
         self.assertEqual(self.comms("mine"), {})
 
+    def test_data_becomes_json_that_every_reader_takes(self) -> None:
+        reply, outputs = self.front.run(
+            "from fractions import Fraction\nfrom ipykernel.comm import Comm\n"
+            "c = Comm(target_name='json', data={'nan': float('nan'), 'deep': [{'inf': float('-inf')}],\n"
+            "    'set': {1}, 'bytes': b'ab', 'half': Fraction(1, 2), 'type': object, 'x': 1.5})\n"
+            "c.close()")
+        self.assertEqual(reply["status"], "ok", reply)
+        self.assertEqual(outputs[1]["content"]["data"],
+                         {"nan": "nan", "deep": [{"inf": "-inf"}], "set": [1], "bytes": "YWI=",
+                          "half": 0.5, "type": "<class 'object'>", "x": 1.5})
+
     def test_a_comm_of_a_target_that_nobody_knows_is_closed_at_once(self) -> None:
         outputs = self.told("comm_open", {"comm_id": "u", "target_name": "nobody", "data": {}})
         self.assertEqual(kinds(outputs), ["comm_close"])

@@ -21,10 +21,6 @@ MIME = "application/vnd.jupyter.comm+json"
 PARENT = "oast:parent"
 
 
-def _as_json(value: Any) -> str:
-    return json.dumps(value, default=str)
-
-
 class Comm:
     """This side of a comm. Made by code (`primary`) it opens the other side; else that one did."""
 
@@ -74,7 +70,7 @@ class Comm:
             return
         content = dict(more, comm_id=self.comm_id, data={} if data is None else data)
         message = {"type": kind, "content": content, "metadata": metadata or {}}
-        displays.emit_parts([(MIME, _as_json(message))]
+        displays.emit_parts([(MIME, displays.as_json(message))]
                             + [("application/octet-stream", bytes(b)) for b in buffers or ()])
 
     def on_msg(self, callback: Any) -> None:

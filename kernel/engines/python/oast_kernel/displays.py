@@ -78,8 +78,42 @@ def _content(mime: str, form: Any) -> Any:
         return base64.b64decode(form)
     if isinstance(form, str):
         return form
+    return as_json(form)
+
+
+def as_json(value: Any) -> str:
+    """JSON that every reader takes: its numbers cannot be infinite or NaN, which become strings; numbers
+    of other types become numbers, bytes base64, what can be iterated a list, and all else a string."""
     import json
-    return json.dumps(form, default=str)
+    try:
+        return json.dumps(value, default=_json_default, allow_nan=False)
+    except ValueError:
+        return json.dumps(_finite(value), default=_json_default)
+
+
+def _json_default(value: Any) -> Any:
+    import numbers
+    if isinstance(value, numbers.Integral):
+        return int(value)
+    if isinstance(value, numbers.Real):
+        return _finite(float(value))
+    if isinstance(value, (bytes, bytearray, memoryview)):
+        import base64
+        return base64.b64encode(value).decode()
+    try:
+        return [_finite(item) for item in value]
+    except TypeError:
+        return str(value)
+
+
+def _finite(value: Any) -> Any:
+    if isinstance(value, float) and (value != value or value in (float("inf"), float("-inf"))):
+        return repr(value)
+    if isinstance(value, dict):
+        return {key: _finite(item) for key, item in value.items()}
+    if isinstance(value, (list, tuple)):
+        return [_finite(item) for item in value]
+    return value
 
 
 def emit(forms: Dict[str, Any], display_id: str = "", update: bool = False,
