@@ -4,6 +4,7 @@ import json
 import os
 import subprocess
 import unittest
+from typing import Any
 
 from support import PROGRAMS, SCRATCH, TestCase, oast
 
@@ -44,6 +45,49 @@ class InstallTest(TestCase):
         self.assertEqual(ended.returncode, 2)
         self.assertIn("there is no spec `cobol`", ended.stderr)
         self.assertFalse((SCRATCH / "none").exists())
+
+    def doctor(self, jupyter_path: str) -> Any:
+        ended = subprocess.run([PROGRAMS / "oast", "jupyter", "doctor"], stdout=subprocess.PIPE,
+                               stderr=subprocess.PIPE, text=True,
+                               env={**os.environ, "JUPYTER_PATH": jupyter_path,
+                                    "JUPYTER_DATA_DIR": str(SCRATCH / "no-data")})
+        self.assertEqual(ended.stderr, "")
+        return ended.returncode, ended.stdout
+
+    def test_doctor_starts_the_kernel_of_every_kernelspec(self) -> None:
+        code, said = self.doctor(str(SCRATCH / "share/jupyter"))
+        self.assertEqual(code, 0, said)
+        for spec in ("lua", "python"):
+            self.assertIn(f"ok   oast-{spec}: starts kernels of `{spec}`\n", said)
+
+    def test_doctor_says_what_is_wrong_and_what_mends_it(self) -> None:
+        prefix = SCRATCH / "ill"
+        self.assertEqual(oast("jupyter", "install", "--prefix", str(prefix), "lua").returncode, 0)
+        kernels = prefix / "share/jupyter/kernels"
+        healthy = json.loads((kernels / "oast-lua/kernel.json").read_text())
+        other = prefix / "oast-jupyter"
+        other.write_text("#!/bin/sh\necho oast-jupyter 9.9.9\n")
+        other.chmod(0o755)
+        for name, argv in (("gone", ["/nonexistent/oast-jupyter", "-k", "lua"]),
+                           ("skew", [str(other), "-k", "lua"]),
+                           ("cobol", [healthy["argv"][0], "-f", "{connection_file}", "-k", "cobol"])):
+            (kernels / name).mkdir()
+            (kernels / name / "kernel.json").write_text(json.dumps({"argv": argv}))
+        (kernels / "nonsense").mkdir()
+        (kernels / "nonsense" / "kernel.json").write_text("{")
+        code, said = self.doctor(str(prefix / "share/jupyter"))
+        self.assertEqual(code, 1)
+        lines = {line.split(":")[0]: line for line in said.splitlines()}
+        self.assertIn("ok   oast-lua", lines)
+        self.assertIn("cannot be run; `oast jupyter install lua`", lines["BAD  gone"])
+        self.assertIn("oast-jupyter 9.9.9", lines["BAD  skew"])
+        self.assertIn("no kernel spec 'cobol'", lines["BAD  cobol"])
+        self.assertNotIn("nonsense", said)
+
+    def test_doctor_says_that_nothing_is_installed(self) -> None:
+        code, said = self.doctor("")
+        self.assertEqual(code, 1)
+        self.assertIn("`oast jupyter install` writes them", said)
 
     def test_nonsense_is_refused(self) -> None:
         for words in ((), ("instal",), ("install", "--prefix"), ("install", "--prefix", ""),

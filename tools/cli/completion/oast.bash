@@ -64,7 +64,7 @@ _oast() {
         kill) options="--signal --broker --help" ;;
         end-session) options="--broker --help" ;;
         jupyter)
-            options="install run --user --prefix --help"
+            options="install run doctor --user --prefix --help"
             [[ " ${COMP_WORDS[*]} " != *" jupyter run "* ]] ||
                 options="--out --parameters --timeout --allow-errors --spec --to --broker --help" ;;
         completion) options="bash zsh fish --help" ;;

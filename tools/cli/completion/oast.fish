@@ -78,5 +78,6 @@ complete -c oast -n '__oast_in kill' -s s -l signal -x -a 'KILL TERM INT HUP STO
 complete -c oast -n '__oast_in completion' -a 'bash zsh fish' -d 'Shell'
 complete -c oast -n '__oast_in jupyter' -a 'install (__oast_specs)' -d 'Write kernelspecs'
 complete -c oast -n '__oast_in jupyter' -F -a run -d 'Run a notebook without a server'
+complete -c oast -n '__oast_in jupyter' -a doctor -d 'Say what is wrong with the installation'
 complete -c oast -n '__oast_in jupyter' -l user -d 'For this user'
 complete -c oast -n '__oast_in jupyter' -l prefix -x -a '(__fish_complete_directories)' -d 'Below this'

@@ -89,7 +89,7 @@ _oast() {
         kill) _arguments $help $broker '(-s --signal)'{-s,--signal}'[the signal]:signal:_signals' \
             '*:kernel:_oast_kernels' ;;
         jupyter) _arguments $help '--user[for this user]' '--prefix[below this]:directory:_files -/' \
-            '1:what:(install run)' '*:spec or notebook:_alternative "specs\:spec\:_oast_specs" "files\:notebook\:_files"' ;;
+            '1:what:(install run doctor)' '*:spec or notebook:_alternative "specs\:spec\:_oast_specs" "files\:notebook\:_files"' ;;
         completion) _arguments $help '1:shell:(bash zsh fish)' ;;
     esac
 }

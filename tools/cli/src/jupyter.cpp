@@ -11,6 +11,7 @@
 #include "command.hpp"
 #include "console.hpp"
 #include "exit_code.hpp"
+#include "jupyter_doctor.hpp"
 #include "jupyter_folders.hpp"
 #include "kernelspec.hpp"
 #include "notebook_extension.hpp"
@@ -110,6 +111,10 @@ void add_jupyter(CLI::App& app, Action& action) {
       ->type_name("");
   sub.callback([command, &action] { action = [command] { return install(*command); }; });
   add_notebook_run(jupyter, action);
+  CLI::App& doctor =
+      add_command(jupyter, "doctor", "Say what is wrong with the installation, and what mends it",
+                  "  oast jupyter doctor                  1 when something is wrong\n");
+  doctor.callback([&action] { action = examine_jupyter; });
 }
 
 }  // namespace oast::cli
