@@ -106,8 +106,8 @@ std::optional<Installed> read_kernelspec(const fs::path& folder) {
   return found;
 }
 
-/// Those that Jupyter takes: of one name the first.
-std::vector<Installed> installed_kernelspecs() {
+/// Those that Jupyter takes, by name: of each the first.
+std::map<std::string, Installed> installed_kernelspecs() {
   std::map<std::string, Installed> found;
   for (const fs::path& kernels : kernel_folders()) {
     std::error_code none;
@@ -115,9 +115,7 @@ std::vector<Installed> installed_kernelspecs() {
       if (auto spec = read_kernelspec(entry.path()))
         found.try_emplace(spec->name, std::move(*spec));
   }
-  std::vector<Installed> all;
-  for (auto& [name, spec] : found) all.push_back(std::move(spec));
-  return all;
+  return found;
 }
 
 void examine_bridge(Report& report) {
@@ -173,7 +171,7 @@ int examine_jupyter() {
   if (installed.empty())
     report.bad("kernelspecs", "Jupyter finds none of oast's; `oast jupyter install` writes them");
   const Broker broker = Broker::embedded();
-  for (const Installed& one : installed) examine(report, broker, one);
+  for (const auto& [name, spec] : installed) examine(report, broker, spec);
   return report.all_well() ? kDone : kRaised;
 }
 
