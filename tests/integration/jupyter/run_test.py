@@ -81,6 +81,8 @@ class RunTest(TestCase):
                                    "month, towns, name, flags"], *options)
         self.assertEqual(cells[2]["metadata"]["tags"], ["injected-parameters"])
         self.assertEqual(text(cells[3]), "(5, ['Oslo', None, 1.5], \"it's\", {'a': True})")
+        large, _ = self.run_cells(["n"], "-p", "n=18446744073709551615")
+        self.assertEqual(text(large[1]), "1.8446744073709552e+19")
         lua, _ = self.run_cells(["return month, towns[1]"], *options[:4], kernel="lua",
                                 language="lua")
         self.assertIn("-- Parameters\n", lua[0]["source"])

@@ -7,6 +7,7 @@
 #include <array>
 #include <cerrno>
 #include <csignal>
+#include <cstdint>
 #include <cstdio>
 #include <filesystem>
 #include <optional>
@@ -49,8 +50,10 @@ Value value_of(const Json& json) {
   switch (json.type()) {
     case Json::value_t::boolean:
       return json.get<bool>();
-    case Json::value_t::number_integer:
     case Json::value_t::number_unsigned:
+      if (json.get<std::uint64_t>() > std::uint64_t{INT64_MAX}) return json.get<double>();
+      [[fallthrough]];
+    case Json::value_t::number_integer:
       return json.get<std::int64_t>();
     case Json::value_t::number_float:
       return json.get<double>();
