@@ -8,9 +8,10 @@ import unittest
 import oast
 from support import GENEROUS, Daemon, eventually, exists, run_python
 
-# Submits something that waits for a file, says what it is called, and is killed with its future open.
+# Submits something that waits for a file, says what it is called, and is killed with its future open
+# and none of the output done with.
 KILLED = """
-import os, signal, sys, oast
+import os, signal, sys, threading, oast
 broker = oast.connect(sys.argv[1], session="notes")
 w = broker.start("python", name="work")
 w.remote_eval_wait(f"import os, time; n = 0; go = {sys.argv[2]!r}")
@@ -23,7 +24,7 @@ for i in range(100, 200):
     print(i)
 n += 1
 "the value"
-''')
+''', on_output=lambda output: threading.Event().wait())
 print(w.id, future.request, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
