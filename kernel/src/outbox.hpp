@@ -44,7 +44,11 @@ class Outbox {
 
   /// Less than the window is unacknowledged. A record that is produced only then exceeds the window
   /// by no more than itself. Does not block.
-  bool room() const noexcept { return window_ == 0 || unacknowledged_ < window_; }
+  bool room() const noexcept { return room(0); }
+  /// So it would be with so many bytes more.
+  bool room(std::size_t more) const noexcept {
+    return window_ == 0 || unacknowledged_ + more < window_;
+  }
 
   /// Bytes of Messages that were sent here, are kept nowhere and have not left the process, buffers
   /// apart.

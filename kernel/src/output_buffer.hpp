@@ -39,6 +39,8 @@ class OutputBuffer {
 
   /// Nothing would be emitted by `flush`.
   bool empty() const { return !fresh_; }
+  /// Of what `flush` would emit, and of the beginning of a character.
+  std::size_t bytes() const { return bytes_.size(); }
   /// Is there a request that text could belong to?
   bool has_owner() const { return static_cast<bool>(owner_.host); }
   RequestKey owner() const { return owner_; }

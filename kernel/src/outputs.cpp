@@ -61,7 +61,11 @@ RequestKey Outputs::owner() {
 
 void Outputs::pump() {
   const std::lock_guard lock(mutex_);
-  drain([this] { return outbox_.room(); });
+  drain([this] {
+    // What is gathered may be what fills the window: it goes before more is taken.
+    if (!outbox_.room(buffer_.bytes())) buffer_.flush();
+    return outbox_.room();
+  });
   note_pending();
 }
 

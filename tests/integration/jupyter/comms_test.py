@@ -4,7 +4,7 @@ import unittest
 from typing import Any, Dict, List, Optional
 
 from kit import has
-from support import Frontend, TestCase, kinds
+from support import SCRATCH, Frontend, TestCase, kinds
 
 LISTEN = """
 import sys
@@ -108,9 +108,15 @@ class Comms(TestCase):
     def test_messages_wait_for_the_cell_before_them_and_a_failure_does_not_lose_them(self) -> None:
         self.front.text(self.listen)
         self.told("comm_open", {"comm_id": "q", "target_name": "echo", "data": {}})
-        failing = self.front.client.execute("import time; time.sleep(0.2); print('cell'); 1/0")
+        go = SCRATCH / f"go-comm-{self.spec}"
+        failing = self.front.client.execute(
+            f"import os, time\nwhile not os.path.exists({str(go)!r}): time.sleep(0.01)\n"
+            "print('cell'); 1/0")
         message = self.say("comm_msg", {"comm_id": "q", "data": {"n": 1}})
         self.front.client.execute("print('aborted')")
+        self.front.client.kernel_info()  # answered at once: what was sent before it is there
+        self.assertEqual(self.front.shell()["msg_type"], "kernel_info_reply")
+        go.touch()
         self.assertEqual(kinds(self.front.outputs(failing)), ["execute_input", "stream", "error"])
         self.assertEqual(self.front.shell()["content"]["status"], "error")
         self.assertEqual(self.front.shell()["content"]["status"], "aborted")

@@ -75,11 +75,14 @@ class SubshellsTest(TestCase):
         self.assertEqual(front.replies(long)[0]["execution_count"], 2)
 
     def test_a_failure_aborts_what_waits_in_its_own_shell_alone(self) -> None:
-        front = self.front
+        front, go = self.front, SCRATCH / "go-failure"
         subshell = front.create()
-        requests = [front.send(subshell, "import time; time.sleep(0.3); 1/0"),
-                    front.send(subshell, "'waits'"), front.send("", "'main'")]
-        failed, aborted, main = front.replies(*requests)
+        requests = [front.send(subshell, f"import os, time\nwhile not os.path.exists({str(go)!r}): "
+                                         "time.sleep(0.01)\n1/0"),
+                    front.send(subshell, "'waits'")]
+        main, = front.replies(front.send("", "'main'"))  # sent after them on the same channel
+        go.touch()
+        failed, aborted = front.replies(*requests)
         self.assertEqual([r["status"] for r in (failed, aborted, main)], ["error", "aborted", "ok"])
 
     def test_the_main_shell_waits_for_input_while_others_run_and_they_have_none(self) -> None:
