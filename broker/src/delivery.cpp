@@ -221,6 +221,10 @@ void Delivery::resume(PeerId host, KernelId kernel, std::uint64_t seen) {
   if (behind == records->behind.end()) return;
   LogCursor& cursor = *behind->second;
   if (cursor.here) return;
+  if (seen == 0) {
+    for (const auto& [number, asked] : records->inputs)
+      if (asked == host && number < cursor.next) readers_.send_again(*records, number);
+  }
   cursor.next = std::max(cursor.next, seen + 1);
   cursor.unacknowledged.clear();
   cursor.unacknowledged_bytes = 0;
@@ -305,6 +309,16 @@ void Delivery::kernel_died(Kernel& kernel) {
     if (!oldest) return;
     forget(*oldest);
   }
+}
+
+void Delivery::input_asked(Kernel& kernel, std::uint64_t number, PeerId host) {
+  kernel.records->inputs.emplace(number, host);
+}
+
+void Delivery::input_over(Kernel& kernel, std::uint64_t number) {
+  if (!kernel.records) return;
+  kernel.records->inputs.erase(number);
+  kernel.records->log.input_over(number);
 }
 
 void Delivery::request_ended(const Kernel& kernel) {

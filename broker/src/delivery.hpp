@@ -52,6 +52,11 @@ class Delivery {
   void record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet, To to, bool keep);
   /// The kernel is dead: its log stays for a time.
   void kernel_died(Kernel& kernel);
+  /// The InputRequest of this number is open: it stays in the log, and is sent again to a process
+  /// that goes on with the host's session.
+  void input_asked(Kernel& kernel, std::uint64_t number, PeerId host);
+  /// It is not to be answered any more.
+  void input_over(Kernel& kernel, std::uint64_t number);
   /// A request ended with nothing in the log that says so: who follows it alone is to know.
   void request_ended(const Kernel& kernel);
   /// Nothing more will be said in its name.
@@ -64,7 +69,7 @@ class Delivery {
   /// Its connection is gone. Nobody waits for what it does not read; its replies wait for it.
   void host_away(PeerId host);
   /// It is back, and wants the records of a kernel behind `seen`, 0: behind those that it
-  /// acknowledged.
+  /// acknowledged, and before them the InputRequests that are open.
   void resume(PeerId host, KernelId kernel, std::uint64_t seen);
   /// The answer of the kernel to this request was recorded, and its host has not acknowledged it.
   bool answer_waits(KernelId kernel, RequestKey key);

@@ -58,8 +58,9 @@ bool KernelLog::append(Record&& record, bool keep) {
   Entry& entry = window_.emplace_back(std::move(record));
   entry.before = total_bytes_;
   entry.bytes = bytes;
-  entry.pinned = is_reply(entry.record.body);
-  entry.kept = keep && entry.pinned;
+  const bool reply = is_reply(entry.record.body);
+  entry.pinned = reply || entry.record.body == wire::Body::InputRequest;
+  entry.kept = keep && reply;
   total_bytes_ += bytes;
   memory_bytes_ += bytes;
   ++end_;
@@ -84,9 +85,16 @@ void KernelLog::mark_done(std::uint64_t number) {
 
 void KernelLog::drop_payload(std::uint64_t number) {
   Entry* const entry = find(number);
-  if (entry == nullptr || !entry->pinned) return;
+  if (entry == nullptr || !entry->pinned || !is_reply(entry->record.body)) return;
   entry->pinned = false;
   if (!entry->kept) make_stub(*entry);
+  settle(*entry);
+}
+
+void KernelLog::input_over(std::uint64_t number) {
+  Entry* const entry = find(number);
+  if (entry == nullptr || !entry->pinned || is_reply(entry->record.body)) return;
+  entry->pinned = false;
   settle(*entry);
 }
 

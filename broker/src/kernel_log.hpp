@@ -34,8 +34,8 @@ struct KernelLogOptions {
 /// - The newest are in memory, in `window_`: all that are not done, and of those that are done as
 ///   many as KernelLogOptions::memory_bytes allow.
 /// - Older ones go to the store in order and in batches, or, where there is none, are gone. What
-///   somebody waits for is in memory all the same (`held_`): records that are not done and
-///   replies that are not acknowledged are never lost, whatever the disk does.
+///   somebody waits for is in memory all the same (`held_`): records that are not done, replies
+///   that are not acknowledged and open requests for input are never lost, whatever the disk does.
 /// - An acknowledged reply that is not to be kept becomes a stub: its number is no gap, and nothing
 ///   of it is kept or written.
 /// - What is gone is a gap, with its numbers and bytes.
@@ -59,6 +59,8 @@ class KernelLog {
   void mark_done(std::uint64_t number);
   /// The reply's host has acknowledged it. Does nothing for records that are no reply.
   void drop_payload(std::uint64_t number);
+  /// Nobody is to answer this InputRequest any more. Does nothing for other records.
+  void input_over(std::uint64_t number);
 
   /// All records up to this number are done.
   std::uint64_t released() const { return released_; }
@@ -118,7 +120,7 @@ class KernelLog {
     std::uint64_t before = 0;  // bytes of all earlier records
     std::uint64_t bytes = 0;   // of the packet, also when that was dropped
     bool done = false;
-    bool pinned = false;  // a reply without its acknowledgement
+    bool pinned = false;  // a reply without its acknowledgement, an InputRequest that is open
     bool kept = false;    // a reply that stays after it
     bool stub = false;
     bool stored = false;  // of a held one: the store has a copy
@@ -131,7 +133,8 @@ class KernelLog {
   struct Batch;
 
   Entry* find(std::uint64_t number);
-  /// A done record, a reply that is acknowledged: what can leave memory has changed.
+  /// A done record, a reply that is acknowledged, a request for input that is over: what can leave
+  /// memory has changed.
   void settle(Entry& entry);
   void drop_stubs();
   void drop_held(std::uint64_t number, const Entry& entry);

@@ -3,6 +3,7 @@
 
 #include <cstdint>
 #include <deque>
+#include <map>
 #include <memory>
 #include <optional>
 #include <set>
@@ -45,6 +46,8 @@ struct KernelRecords {
   /// it is still to be told of.
   std::uint64_t shortened = 0;
 
+  /// The numbers of the InputRequests that are to be answered, and by whom.
+  std::map<std::uint64_t, PeerId> inputs;
   /// In order. Of a host that is behind its replies, and what came while too much waited for it.
   std::unordered_map<PeerId, std::deque<Unacknowledged>> unacknowledged;
   /// Hosts in sessions that are away, or back and still to be sent what they missed.

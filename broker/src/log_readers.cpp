@@ -180,6 +180,14 @@ void LogReaders::send_missed(LogCursor& cursor, Record&& record) {
   sender_.data(record.host, peer_of(records.id), std::move(record.packet));
 }
 
+void LogReaders::send_again(KernelRecords& records, std::uint64_t number) {
+  auto read = records.log.read(number, 1);
+  auto* const found = std::get_if<KernelLog::Records>(&read);
+  if (found == nullptr || found->records.empty()) return;
+  Record& record = found->records.front();
+  sender_.data(record.host, peer_of(records.id), std::move(record.packet));
+}
+
 bool LogReaders::over(const LogCursor& cursor) const {
   if (!cursor.follow || cursor.records->ended) return true;
   if (!cursor.only.id) return false;

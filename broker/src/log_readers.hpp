@@ -57,6 +57,8 @@ class LogReaders {
   void acknowledge(const RequestKey& key, std::uint64_t number);
   void acknowledge(const std::shared_ptr<LogCursor>& cursor, std::uint64_t number);
 
+  /// A record that its host acknowledged, which stands in the log's memory.
+  void send_again(KernelRecords& records, std::uint64_t number);
   /// There is more of the kernel.
   void wake(const KernelRecords& records);
   /// Somebody reads it by ReadLog.

@@ -42,6 +42,7 @@ class RequestQueue {
     std::uint64_t place = 0;     ///< waiting: its number among all that ever waited in its lane
     bool keep = false;           ///< goes on when its host leaves
     std::uint32_t asks = 0;      ///< for input, that its host has not answered
+    std::uint64_t asked = 0;     ///< the record of the last of them; 0: none is open
     std::unique_ptr<RequestDeadline> deadline = {};  ///< nullptr: it has none
   };
 

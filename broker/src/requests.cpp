@@ -84,7 +84,7 @@ bool Requests::from_host(const Peer& host, PeerId to, wire::Packet&& packet) {
   } else if (input) {
     auto* open = kernel->queue.find(key);
     if (open == nullptr || open->asks == 0) return true;  // it ended meanwhile, or did not ask
-    --open->asks;
+    if (--open->asks == 0) input_over(*kernel, open->asked);
     sender_.data(to, host.id, std::move(packet));
   } else if (!kernel->registered()) {
     sender_.fail(key, failure(FailureKind::overloaded, "kernel " + std::to_string(to.value) +
@@ -191,17 +191,26 @@ void Requests::record(Kernel& kernel, RequestKey key, wire::Packet&& packet, boo
 void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const bool here = kernel.hosts.contains(key.host);
   auto* const open = kernel.queue.find(key);
+  std::uint64_t number = packet.root().number();
   record(kernel, key, std::move(packet), here && open != nullptr);
-  // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
-  // names the host: the kernel may have gone on to another's request.
-  if (!here) return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
-  if (open != nullptr) {
+  if (here && open != nullptr) {
+    input_over(kernel, open->asked);  // one at a time
+    open->asked = number;
+    delivery_.input_asked(kernel, number, key.host);
     ++open->asks;
     return;
   }
+  input_over(kernel, number);
+  // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
+  // names the host: the kernel may have gone on to another's request.
+  if (!here) return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
   wire::InputReplyT reply;
   reply.eof = true;
   sender_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
+}
+
+void Requests::input_over(Kernel& kernel, std::uint64_t& asked) {
+  if (asked != 0) delivery_.input_over(kernel, std::exchange(asked, 0));
 }
 
 void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
@@ -214,19 +223,22 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   // It ends when its answer is under way: if that fails, `lost` still finds it.
   const bool wanted = found->reply != wire::Reply::nothing;
   record(kernel, key, std::move(packet), wanted && kernel.hosts.contains(key.host), found->keep);
-  const auto open = kernel.queue.end(key);
+  auto open = kernel.queue.end(key);
+  input_over(kernel, open->asked);
   interrupts_.ended(kernel, key, *open, interrupted);
   dispatch(kernel);
 }
 
 void Requests::cancel(Kernel& kernel, RequestKey key, const Failure& why) {
-  const auto open = kernel.queue.end(key);
+  auto open = kernel.queue.end(key);
+  if (open) input_over(kernel, open->asked);
   delivery_.request_ended(kernel);
   if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
 }
 
 void Requests::lost(Kernel& kernel, RequestKey key, std::uint64_t number, const Failure& why) {
-  const auto open = kernel.queue.end(key);
+  auto open = kernel.queue.end(key);
+  if (open) input_over(kernel, open->asked);
   delivery_.request_ended(kernel);
   const bool wanted = open && open->reply != wire::Reply::nothing;
   if (number != 0 && delivery_.lost(kernel, number)) {
@@ -256,12 +268,13 @@ void Requests::kernel_died(Kernel& kernel) {
 
 bool Requests::end_some(Kernel& kernel, Ending& ending) {
   for (int i = 0; i < kEndedPerTurn; ++i) {
-    const auto next = kernel.queue.end_next();
+    auto next = kernel.queue.end_next();
     if (!next) {
       delivery_.all_said(kernel);
       return true;
     }
-    const auto& [key, open] = *next;
+    auto& [key, open] = *next;
+    input_over(kernel, open.asked);
     if (open.reply == wire::Reply::nothing) continue;
     const auto& like = ending.told++ < kFullTails ? ending.full : ending.brief;
     const bool here = kernel.hosts.contains(key.host);

@@ -70,6 +70,8 @@ class Requests {
   /// Into the log, and to its host if `sent`.
   void record(Kernel& kernel, RequestKey key, wire::Packet&& packet, bool sent, bool keep = false);
   void ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet);
+  /// What the request asked for is answered, or it has ended.
+  void input_over(Kernel& kernel, std::uint64_t& asked);
   void finish(Kernel& kernel, RequestKey key, wire::Packet&& packet);
 
   /// A kernel that died with more requests than one turn can end. Each gets the same Failure but

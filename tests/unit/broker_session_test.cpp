@@ -4,6 +4,7 @@
 #include <vector>
 
 #include "broker_fixture.hpp"
+#include "raw_kernel.hpp"
 
 using namespace oast;
 using namespace oast::test;
@@ -252,6 +253,81 @@ TEST_CASE("P2: a death comes after the last output, also if the host had gone be
     }
     drop(again);
   }
+}
+
+TEST_CASE(
+    "P1: a request for input waits for a host that is away, whatever else is said meanwhile") {
+  BrokerFixture f({RawKernel::spec()}, nullptr,
+                  [](broker::Options& o) { o.log_memory_bytes = 64 << 10; });
+  auto host = dial(f, hello_of(f, "s"));
+  RawKernel kernel(f, host);
+  const PeerId id = kernel.connection->self;
+  send(host.data, id, 5, wire::EvalT{});
+  next(kernel.connection->data);
+  drop(host);
+  auto again = dial(f, hello_of(f, "s"));
+  wire::InputRequestT asked;
+  asked.prompt = "who?";
+  kernel.say(again.self, 5, asked);
+  wire::OutputT text;
+  text.kind = wire::OutputKind::out;
+  text.text = std::string(64 << 10, 'x');
+  for (int i = 0; i < 64; ++i) kernel.say(again.self, 5, text);
+  for (std::uint64_t done = 0; done < 48;) {  // so many are in the log, or have left it
+    const auto got = next_answer(kernel.connection->control);
+    if (const auto* said = got.packet.root().body_as_Acknowledge()) done = said->number();
+  }
+  resume(again, id, 0);
+  const auto first = next(again.data);
+  REQUIRE(first.packet.root().body_as_InputRequest() != nullptr);
+  CHECK(first.packet.root().body_as_InputRequest()->prompt()->str() == "who?");
+  CHECK(next(again.data).packet.root().body_as_Gap() != nullptr);
+}
+
+TEST_CASE("P1: who goes on with a session is asked for the input that nobody has answered, once") {
+  BrokerFixture f({RawKernel::spec()});
+  auto host = dial(f, hello_of(f, "s"));
+  RawKernel kernel(f, host);
+  const PeerId id = kernel.connection->self;
+  auto& data = kernel.connection->data;
+  send(host.data, id, 5, wire::EvalT{});
+  next(data);
+  kernel.say(host.self, 5, wire::InputRequestT{});
+  wire::AcknowledgeT done;
+  done.kernel = id.value;
+  done.number = next(host.data).packet.root().number();
+  send(host.data, PeerId{}, 0, done);
+  send(host.data, id, 6, wire::EvalT{});  // behind the acknowledgement
+  next(data);
+  drop(host);
+
+  auto again = dial(f, hello_of(f, "s"));
+  resume(again, id, 0);
+  const auto asked = next(again.data);
+  REQUIRE(asked.packet.root().body_as_InputRequest() != nullptr);
+  CHECK(asked.packet.root().id() == 5);
+  CHECK(asked.packet.root().number() == done.number);
+  drop(again);
+
+  // The same process does not ask for it.
+  again = dial(f, hello_of(f, "s"));
+  resume(again, id, done.number);
+  wire::OutputT text;
+  text.kind = wire::OutputKind::out;
+  text.text = "still there";
+  kernel.say(again.self, 6, text);
+  CHECK(next(again.data).packet.root().body_as_Output() != nullptr);
+  wire::InputReplyT line;
+  line.text = "answer";
+  send(again.data, id, 5, line);
+  CHECK(next(data).packet.root().body_as_InputReply()->text()->str() == "answer");
+  drop(again);
+
+  again = dial(f, hello_of(f, "s"));
+  resume(again, id, 0);
+  CHECK(next(again.data).packet.root().body_as_Output() != nullptr);  // nobody acknowledged it
+  kernel.say(again.self, 5, wire::ResultT{});
+  CHECK(next(again.data).packet.root().body_as_Result() != nullptr);
 }
 
 TEST_CASE("what the broker answered and the host did not get is sent again, as it was numbered") {

@@ -3,6 +3,7 @@
 #include <doctest/doctest.h>
 
 #include <algorithm>
+#include <array>
 #include <cstdint>
 #include <map>
 #include <random>
@@ -191,6 +192,20 @@ TEST_CASE("KernelLog keeps an acknowledged reply that is to be kept, like any ot
   CHECK(read_all(log).numbers == Numbers{1, 2});
 }
 
+TEST_CASE("KernelLog keeps a request for input until it is over, and then like any other record") {
+  KernelLog log(KernelId{3}, {.memory_bytes = 64 << 10});
+  REQUIRE(log.append(record(1, 500, wire::Body::InputRequest)));
+  log.mark_done(1);
+  log.drop_payload(1);  // that its host has got it does not end it
+  fill(log, 2000, 1000, true);
+  CHECK(read_all(log).numbers.front() == 1);
+  log.input_over(1);
+  log.input_over(2000);
+  const auto contents = read_all(log);
+  REQUIRE(contents.gaps.size() == 1);
+  CHECK(contents.gaps.front().first == 1);
+}
+
 TEST_CASE("KernelLog of a kernel that was there before tells what is missing") {
   KernelLog log(KernelId{3}, {.first = 41});
   CHECK_FALSE(log.append(record(1, 10)));
@@ -205,12 +220,13 @@ TEST_CASE("KernelLog of a kernel that was there before tells what is missing") {
 
 namespace {
 
-/// What a log must do, said simply: nothing is lost that is not done or not acknowledged, what is
-/// lost is in gaps that add up, and what is acknowledged is neither.
+/// What a log must do, said simply: nothing is lost that is not done, not acknowledged or not
+/// answered, what is lost is in gaps that add up, and what is acknowledged is neither.
 struct Model {
   struct Said {
     std::uint64_t bytes = 0;
     bool reply = false;
+    bool input = false;
     bool kept = false;
     bool done = false;
     bool acknowledged = false;
@@ -224,7 +240,7 @@ struct Model {
   }
   bool must_be_there(std::uint64_t n) const {
     const Said& s = said.at(n);
-    return s.reply ? !s.acknowledged : !s.done;
+    return s.reply ? !s.acknowledged : !s.done || (s.input && !s.acknowledged);
   }
   bool is_nothing(std::uint64_t n) const {
     const Said& s = said.at(n);
@@ -264,10 +280,14 @@ TEST_CASE("KernelLog agrees with a simple model, whatever is done in whatever or
       const std::uint64_t action = below(10);
       if (action < 4 || model.said.empty()) {
         const std::uint64_t n = log.end();
-        const bool reply = below(3) == 0;
+        const auto body =
+            std::array{wire::Body::Result, wire::Body::InputRequest, wire::Body::Output}[below(3)];
         const bool keep = below(3) == 0;
-        Record made = record(n, below(2000), reply ? wire::Body::Result : wire::Body::Output);
-        model.said[n] = {.bytes = made.packet.bytes(), .reply = reply, .kept = keep};
+        Record made = record(n, below(2000), body);
+        model.said[n] = {.bytes = made.packet.bytes(),
+                         .reply = body == wire::Body::Result,
+                         .input = body == wire::Body::InputRequest,
+                         .kept = keep};
         REQUIRE(log.append(std::move(made), keep));
       } else {
         // Mostly near the end, at times anywhere.
@@ -278,6 +298,9 @@ TEST_CASE("KernelLog agrees with a simple model, whatever is done in whatever or
           model.said[n].done = true;
         } else if (model.said[n].reply) {
           log.drop_payload(n);
+          model.said[n].acknowledged = true;
+        } else {
+          log.input_over(n);
           model.said[n].acknowledged = true;
         }
       }

@@ -29,6 +29,19 @@ print(w.id, future.request, flush=True)
 os.kill(os.getpid(), signal.SIGKILL)
 """
 
+# Is killed while its user is asked something.
+ASKED = """
+import os, signal, sys, threading, oast
+broker = oast.connect(sys.argv[1], session="asked")
+w = broker.start("python")
+asked = threading.Event()
+future = w.remote_eval("name = input('who? ')",
+                       on_input=lambda *_: asked.set() or threading.Event().wait())
+asked.wait()
+print(w.id, flush=True)
+os.kill(os.getpid(), signal.SIGKILL)
+"""
+
 # Ends as a program does.
 LEAVING = """
 import sys, oast
@@ -80,6 +93,16 @@ class Sessions(unittest.TestCase):
         self.assertEqual(w.remote_eval_fetch("n"), 1)
         self.assertTrue(all_seen.wait(GENEROUS))
         self.assertEqual("".join(seen), "".join(f"{i}\n" for i in range(200)))
+
+    def test_what_code_asked_a_killed_host_for_the_next_is_asked(self):
+        ended = run_python(ASKED, self.daemon.directory)
+        self.assertEqual(ended.returncode, -signal.SIGKILL, ended.stderr)
+        broker = self.connect("asked")
+        prompts = []
+        w = broker.attach(int(ended.stdout),
+                          on_input=lambda prompt, *_: prompts.append(prompt) or "Ada")
+        self.assertEqual(w.remote_eval_fetch("name"), "Ada")
+        self.assertEqual(prompts, ["who? "])
 
     def test_a_program_that_ends_leaves_its_kernels_to_the_session(self):
         first = run_python(LEAVING, self.daemon.directory, "left").stdout.split()
