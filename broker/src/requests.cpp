@@ -230,8 +230,7 @@ void Requests::finish(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
 }
 
 void Requests::cancel(Kernel& kernel, RequestKey key, const Failure& why) {
-  auto open = kernel.queue.end(key);
-  if (open) input_over(kernel, open->asked);
+  const auto open = kernel.queue.end(key);
   delivery_.request_ended(kernel);
   if (open && open->reply != wire::Reply::nothing) sender_.fail(key, why);
 }
