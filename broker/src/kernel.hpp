@@ -68,7 +68,7 @@ struct Kernel {
   EventLoop::Handle start_deadline;
   EventLoop::Handle stop_deadline;
   EventLoop::Handle lost_deadline;  ///< its connection broke
-  EventLoop::Handle end_timer;      ///< it ends without ever having had a process
+  EventLoop::Handle end_timer;      ///< its process is gone, or there was none
   Clock::TimePoint stop_due;        ///< when the stop ladder goes on
   bool terminated = false;          ///< SIGTERM was sent
   /// Why the broker ends it, if it does: the cause and a sentence.

@@ -16,6 +16,8 @@ namespace {
 constexpr int kControlBurst = 64;
 constexpr int kDataBurst = 32;
 constexpr std::size_t kBurstBytes = std::size_t{4} << 20;
+/// Of the outbox of a kernel that died: some hundred short records.
+constexpr std::size_t kLastWordsBytes = std::size_t{64} << 10;
 
 /// What one turn may take.
 class Burst {
@@ -123,7 +125,7 @@ Router::Router(EventLoop& loop, const Options& options, zmq::context_t& context,
       if (same != nullptr && same->connection == connection) departures_.connection_gone(peer);
     });
   });
-  supervisor_.on_last_words([this](Kernel& kernel) { read_last_words(kernel); });
+  supervisor_.on_last_words([this](Kernel& kernel) { return read_last_words(kernel); });
   supervisor_.on_death([this](Kernel& kernel) { departures_.kernel_died(kernel); });
   interrupts_.on_cancelled([this](Kernel& kernel, RequestKey key) {
     requests_.cancel(kernel, key, failure(FailureKind::interrupted, "cancelled while queued"));
@@ -291,8 +293,8 @@ void Router::handle_data(Incoming& in) {
   }
 }
 
-void Router::read_last_words(Kernel& kernel) {
-  if (!kernel.records || !kernel.process) return;
+bool Router::read_last_words(Kernel& kernel) {
+  if (!kernel.records || !kernel.process) return false;
   const auto serve = [&](PeerId to, wire::Packet&& packet) {
     if (const auto wrong = wire::verify(packet, limits_)) {
       log_->warn("OB520 the outbox of kernel {} holds no message: {}", kernel.id.value, *wrong);
@@ -303,7 +305,7 @@ void Router::read_last_words(Kernel& kernel) {
     return number == next && requests_.from_kernel(kernel, to, std::move(packet)) &&
            kernel.records->log.end() > next;
   };
-  kernel.process->outbox().read(kernel.records->log.end(), serve);
+  return kernel.process->outbox().read(kernel.records->log.end(), kLastWordsBytes, serve);
 }
 
 bool Router::is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,

@@ -68,7 +68,7 @@ class Router {
   bool about_log(const Peer& host, const wire::Packet& packet);
   void acknowledge(const Peer& host, const wire::Acknowledge& body);
   /// Serves what a dead kernel has said and not sent.
-  void read_last_words(Kernel& kernel);
+  bool read_last_words(Kernel& kernel);
   /// False: the host sends again, in its session, what was received before.
   bool is_new(Peer& peer, wire::ReceivedMessages HostSession::*received,
               const wire::Packet& packet);

@@ -315,10 +315,16 @@ void Supervisor::exited(Kernel& kernel) {
             "lost",
             kernel.id.value, kernel.name);
       });
-    if (on_last_words_) attempt(log_, [&] { on_last_words_(kernel); });
-    die(kernel);
+    read_last_words(kernel);
   });
   kernel.exit_watch.reset();  // last: when one of the above throws, all is tried again
+}
+
+void Supervisor::read_last_words(Kernel& kernel) {
+  bool more = false;
+  if (on_last_words_) attempt(log_, [&] { more = on_last_words_(kernel); });
+  if (!more) return die(kernel);
+  kernel.end_timer = loop_.after({}, [this, &kernel] { read_last_words(kernel); });
 }
 
 void Supervisor::die(Kernel& kernel) {

@@ -32,8 +32,8 @@ class Supervisor {
   void on_death(std::function<void(Kernel&)> callback) { on_death_ = std::move(callback); }
 
   /// Called before that, when all that came over its connection was served: what it said and did
-  /// not send is still to be read.
-  void on_last_words(std::function<void(Kernel&)> callback) {
+  /// not send is still to be read. True: some of it is left, and it is to be called again.
+  void on_last_words(std::function<bool(Kernel&)> callback) {
     on_last_words_ = std::move(callback);
   }
 
@@ -79,6 +79,7 @@ class Supervisor {
   void start_timed_out(Kernel& kernel);
   void climb(Kernel& kernel, std::chrono::milliseconds term);
   void exited(Kernel& kernel);
+  void read_last_words(Kernel& kernel);
   void die(Kernel& kernel);
   void restart(Kernel& dead);
   void announce_death(Kernel& kernel);
@@ -96,7 +97,7 @@ class Supervisor {
   SpecReader specs_;
   Home home_;
   std::function<void(Kernel&)> on_death_;
-  std::function<void(Kernel&)> on_last_words_;
+  std::function<bool(Kernel&)> on_last_words_;
   std::function<void()> all_stopped_;
   std::map<std::uint64_t, EventLoop::Handle> forget_timers_;  // of the dead
 };

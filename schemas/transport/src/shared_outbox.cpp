@@ -180,34 +180,44 @@ bool OutboxWriter::keep(PeerId to, std::uint64_t number, const Packet& packet) {
   return true;
 }
 
-void OutboxReader::read(std::uint64_t next,
-                        const std::function<bool(PeerId, Packet&&)>& take) const {
+bool OutboxReader::read(std::uint64_t next, std::size_t bytes,
+                        const std::function<bool(PeerId, Packet&&)>& take) {
   const std::span<const std::byte> all = ring();
-  std::size_t at = head().tail.load(std::memory_order_acquire);
   // Each entry is looked at once at most: nobody can make this go round for ever.
-  for (std::size_t seen = 0; seen < all.size() && at < all.size();) {
-    const std::span<const std::byte> rest = all.subspan(at);
+  if (!left_) {
+    left_ = all.size();
+    at_ = head().tail.load(std::memory_order_acquire);
+  }
+  const auto over = [this] {
+    left_.reset();
+    return false;
+  };
+  const std::size_t until = *left_ > bytes ? *left_ - bytes : 0;
+  const auto looked_at = [this](std::size_t count) { *left_ -= std::min(count, *left_); };
+  while (*left_ > until && at_ < all.size()) {
+    const std::span<const std::byte> rest = all.subspan(at_);
     std::uint32_t size = 0;
     if (rest.size() >= sizeof size) std::memcpy(&size, rest.data(), sizeof size);
     if (size == kWrapped || rest.size() < sizeof(EntryHead)) {
-      seen += rest.size();
-      at = 0;
+      looked_at(rest.size());
+      at_ = 0;
       continue;
     }
     const auto entry = copy_entry(rest);
-    if (!entry) return;
+    if (!entry) return over();
     EntryHead head{};
     std::memcpy(&head, entry->data(), sizeof head);
-    if (head.number > next) return;
+    if (head.number > next) return over();
     if (head.number == next) {
       auto packet = packet_of(*entry, head.frames);
-      if (!packet || !take(PeerId{head.to}, std::move(*packet))) return;
+      if (!packet || !take(PeerId{head.to}, std::move(*packet))) return over();
       ++next;
     }
-    seen += aligned(entry->size());
-    at += aligned(entry->size());
-    if (at == all.size()) at = 0;
+    looked_at(aligned(entry->size()));
+    at_ += aligned(entry->size());
+    if (at_ == all.size()) at_ = 0;
   }
+  return (*left_ > 0 && at_ < all.size()) || over();
 }
 
 }  // namespace oast::wire

@@ -6,6 +6,7 @@
 #include <cstdint>
 #include <deque>
 #include <functional>
+#include <optional>
 #include <span>
 #include <string>
 #include <utility>
@@ -89,8 +90,14 @@ class OutboxReader : public OutboxMemory {
   void received(std::uint64_t number) { head().received.store(number, std::memory_order_release); }
   /// Calls `take(to, packet)` with the records from `next` on, in order and without a gap, copied:
   /// bytes of whoever could write there, of which only the checksums agree. Ends when `take` says
-  /// false. To be called when the kernel is dead. Throws std::bad_alloc.
-  void read(std::uint64_t next, const std::function<bool(PeerId, Packet&&)>& take) const;
+  /// false. True when it stopped because it had looked at `bytes` of the ring: the next call goes
+  /// on from there. To be called when the kernel is dead. Throws std::bad_alloc.
+  [[nodiscard]] bool read(std::uint64_t next, std::size_t bytes,
+                          const std::function<bool(PeerId, Packet&&)>& take);
+
+ private:
+  std::size_t at_ = 0;               // what is looked at next
+  std::optional<std::size_t> left_;  // so much has not been looked at; nothing: all
 };
 
 }  // namespace oast::wire
