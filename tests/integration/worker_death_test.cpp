@@ -99,6 +99,33 @@ TEST_CASE("P2: what a kernel printed before it ended arrives before the word of 
   }
 }
 
+TEST_CASE("P2: thousands of records that a killed kernel had flushed arrive whole and in order") {
+  const Daemon daemon;
+  const Broker broker = daemon.connect();
+  const std::string go = (daemon.directory() / "go").string();
+  Worker w = broker.start();
+  const pid_t pid = w.info().pid;
+  std::string out;
+  Event running;
+  const auto ended = w.remote_eval(
+      "print('running') repeat local file = io.open('" + go +
+          "') until file for i = 1, 15000 do print(i) io.flush() end os.execute('kill -9 $PPID')",
+      {.on_output = [&](const Output& output) {
+        if (out.empty()) running.set();
+        out += output.text;
+      }});
+  running.wait();
+  ::kill(daemon.pid(), SIGSTOP);
+  eventually([&] { return all_stopped(daemon.pid()); }, "the daemon to stop");
+  std::ofstream(go).put('!');
+  eventually([&] { return !exists(pid); }, "the kernel to end");
+  ::kill(daemon.pid(), SIGCONT);
+  CHECK(death_of(ended).signal == SIGKILL);
+  std::string expected = "running\n";
+  for (int i = 1; i <= 15000; ++i) expected += std::to_string(i) + "\n";
+  CHECK((out == expected));  // not told when it fails: it is long
+}
+
 TEST_CASE("P1: answers and flushed output from before a SIGKILL arrive, each once and in order") {
   const std::string kill_itself =
       "print('last') io.flush() "
