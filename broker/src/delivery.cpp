@@ -97,7 +97,7 @@ void Delivery::record_for(Kernel& kernel, RequestKey key, wire::Packet&& packet,
     // Nobody is held back by the dead: what is sent counts as acknowledged.
     Record copy = share(record);
     sender_.data(key.host, PeerId{}, std::move(copy.packet));
-    to = To::log;
+    to = To::log_only;
   }
   append(records, std::move(record), to, keep);
 }

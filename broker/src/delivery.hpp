@@ -37,12 +37,12 @@ class Delivery {
 
   /// Before the first record of the kernel.
   void open(Kernel& kernel);
-  /// What the kernel said to `host`. False, with nothing done, when its number is not the one that
-  /// is due.
   enum class To : unsigned char {
-    host,  ///< who is to acknowledge it
-    log,   ///< nobody: its host has left, or never asked
+    host,      ///< it is sent to its host too, which is to acknowledge it
+    log_only,  ///< its host has left, or never asked
   };
+  /// What the kernel said. With `keep` an answer stays in the log when its host has acknowledged
+  /// it. False, with nothing done, when its number is not the one that is due.
   [[nodiscard]] bool record(Kernel& kernel, RequestKey key, wire::Packet& packet, To to,
                             bool keep = false);
   /// A record of the kernel cannot be served. True when it is due, and another is to be recorded

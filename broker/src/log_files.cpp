@@ -1,7 +1,5 @@
 #include "log_files.hpp"
 
-#include <fcntl.h>
-#include <sys/file.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
@@ -72,16 +70,14 @@ fs::path LogFiles::path_of(KernelId kernel, const Segment& segment) const {
 }
 
 /// Throws std::system_error when the directory is not there, or not for us alone.
-void LogFiles::lock_shared() {
-  if (lock_) return;
+void LogFiles::make_root() {
+  if (root_made_) return;
   make_private_directories(root_);
-  Fd lock(::open(root_.c_str(), O_RDONLY | O_DIRECTORY | O_CLOEXEC));
   struct stat info {};
-  if (!lock || ::fstat(lock.get(), &info) != 0 || ::flock(lock.get(), LOCK_SH) != 0)
-    throw std::system_error(errno, std::generic_category());
+  if (::stat(root_.c_str(), &info) != 0) throw std::system_error(errno, std::generic_category());
   if (info.st_uid != ::geteuid() || (info.st_mode & 077) != 0)
     throw std::runtime_error(root_.string() + " is not for this user alone");
-  lock_ = std::move(lock);
+  root_made_ = true;
 }
 
 LogFiles::Written LogFiles::write(KernelId kernel, const std::vector<Record>& records) {
@@ -96,12 +92,12 @@ LogFiles::Written LogFiles::write(KernelId kernel, const std::vector<Record>& re
   if (batch.empty()) return written;
   KernelFiles& files = kernels_[kernel];
   try {
-    lock_shared();
+    make_root();
     write_batch(kernel, files, batch);
     enforce_limits(kernel, written.lost);
   } catch (const std::exception& error) {
     files.open_ended = false;
-    lock_.reset();  // the directory may be another one by now
+    root_made_ = false;  // it may be gone, or another one by now
     written.problem = message_of(error);
     written.lost.push_back(lost_of(kernel, batch));
   }
@@ -266,22 +262,17 @@ void LogFiles::remove_older_than(std::chrono::seconds age) {
   std::error_code error;
   if (!fs::is_directory(root_, error)) return;
   try {
-    lock_shared();
+    make_root();
   } catch (const std::exception&) {
     return;  // a write tells
   }
-  // The conversion may lose the lock; whoever gets it meanwhile only sweeps.
-  const bool alone = ::flock(lock_.get(), LOCK_EX | LOCK_NB) == 0;
-  if (alone) {
-    const auto old = fs::file_time_type::clock::now() - age;
-    for (const auto& entry : fs::directory_iterator(root_, error)) {
-      const auto kernel = kernel_of(entry.path());
-      if (!kernel || kernels_.contains(*kernel) || newest_in(entry.path()) > old) continue;
-      std::error_code ignored;
-      fs::remove_all(entry.path(), ignored);
-    }
+  const auto old = fs::file_time_type::clock::now() - age;
+  for (const auto& entry : fs::directory_iterator(root_, error)) {
+    const auto kernel = kernel_of(entry.path());
+    if (!kernel || kernels_.contains(*kernel) || newest_in(entry.path()) > old) continue;
+    std::error_code ignored;
+    fs::remove_all(entry.path(), ignored);
   }
-  ::flock(lock_.get(), LOCK_SH);
 }
 
 }  // namespace oast::broker

@@ -11,7 +11,6 @@
 #include <vector>
 
 #include "log_record.hpp"
-#include "oast/fd.hpp"
 #include "oast/ids.hpp"
 
 namespace oast::broker {
@@ -66,8 +65,8 @@ class LogFiles {
 
   /// Deletes the kernel's files.
   void remove(KernelId kernel);
-  /// Deletes the logs of earlier brokers to which nothing was written for so long, unless another
-  /// broker uses the directory now.
+  /// Deletes the logs of earlier brokers to which nothing was written for so long. Precondition:
+  /// no other broker uses the directory (DataDir).
   void remove_older_than(std::chrono::seconds age);
 
  private:
@@ -92,7 +91,7 @@ class LogFiles {
   std::filesystem::path directory_of(KernelId kernel) const;
   std::filesystem::path path_of(KernelId kernel, const Segment& segment) const;
   void write_batch(KernelId kernel, KernelFiles& files, const std::vector<const Record*>& batch);
-  void lock_shared();
+  void make_root();
   void enforce_limits(KernelId kernel, std::vector<LostRecords>& lost);
   void drop_oldest(KernelId kernel, KernelFiles& files, std::vector<LostRecords>& lost);
   bool read_segment(KernelId kernel, const Segment& segment, std::uint64_t from,
@@ -102,7 +101,7 @@ class LogFiles {
 
   const std::filesystem::path root_;
   const LogFileLimits limits_;
-  Fd lock_;  // of root_, shared with other brokers
+  bool root_made_ = false;
   std::unordered_map<KernelId, KernelFiles> kernels_;
   std::uint64_t size_ = 0;
 };

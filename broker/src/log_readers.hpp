@@ -30,7 +30,7 @@ struct LogCursor {
   std::uint64_t unacknowledged_bytes = 0;
   bool fetching = false;
   bool queued = false;              ///< is to be looked at
-  bool here = true;                 ///< of a session: its host is back, and has asked for this
+  bool here = true;                 ///< of a session: its host is back, and its Resume has come
   std::uint64_t waiting_bytes = 0;  ///< of a session: of the replies that came since
 
   bool of_session() const { return !key.id; }

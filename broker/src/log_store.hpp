@@ -21,8 +21,7 @@
 namespace oast::broker {
 
 struct LogStoreOptions {
-  /// Its `logs` is made, with mode 0700, at the first write. Several brokers may share it, as ids
-  /// of kernels are never given twice.
+  /// Its `logs` is made, with mode 0700, at the first write. No other broker uses it.
   std::filesystem::path directory;
   LogFileLimits files;
   /// Of messages and buffers that wait to be written, half of it for one kernel.

@@ -182,7 +182,8 @@ bool Requests::from_kernel(Kernel& kernel, PeerId to, wire::Packet&& packet) {
 
 void Requests::record(Kernel& kernel, RequestKey key, wire::Packet&& packet, bool sent, bool keep) {
   const std::uint64_t number = packet.root().number();
-  if (!delivery_.record(kernel, key, packet, sent ? Delivery::To::host : Delivery::To::log, keep))
+  if (!delivery_.record(kernel, key, packet, sent ? Delivery::To::host : Delivery::To::log_only,
+                        keep))
     throw WrongNumber(FailureKind::invalid,
                       "it sent a record with the number " + std::to_string(number) + " where " +
                           std::to_string(kernel.records->log.end()) + " was due");
@@ -254,7 +255,7 @@ void Requests::kernel_died(Kernel& kernel) {
   ended.death = std::make_unique<wire::DeathT>(wire::to_wire(*kernel.death));
   ended.successor = kernel.successor.value;
   delivery_.record_for(kernel, {}, wire::pack(RequestId{}, ended, wire::kNumberLater),
-                       Delivery::To::log, false);
+                       Delivery::To::log_only, false);
   Failure why = died(kernel);
   Ending ending{
       .kernel = kernel.id, .full = wire::pack(RequestId{1}, why, wire::kNumberLater), .brief = {}};
@@ -278,7 +279,7 @@ bool Requests::end_some(Kernel& kernel, Ending& ending) {
     const auto& like = ending.told++ < kFullTails ? ending.full : ending.brief;
     const bool here = kernel.hosts.contains(key.host);
     delivery_.record_for(kernel, key, with_id(like, key.id),
-                         here ? Delivery::To::host : Delivery::To::log, open.keep);
+                         here ? Delivery::To::host : Delivery::To::log_only, open.keep);
   }
   return false;
 }

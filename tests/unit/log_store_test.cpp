@@ -571,18 +571,6 @@ TEST_CASE("Logs of earlier brokers are removed once they are old, and others are
   CHECK(fs::exists(logs / "other"));
 }
 
-TEST_CASE("Logs of another broker that lives are never removed") {
-  Store first;
-  KernelLog log(KernelId{3}, {.memory_bytes = 0, .store = &*first.store});
-  first.fill(log, 300, 1000);
-  const fs::path logs = first.logs(3);
-  for (const auto& path : {first.segments(3).front(), logs})
-    fs::last_write_time(path, fs::file_time_type::clock::now() - 2h);
-  Store second({.directory = logs.parent_path().parent_path()});
-  second.settle();
-  CHECK(read_all(first, log).numbers.size() == 300);
-}
-
 TEST_CASE("A log agrees with what was appended, whatever is done, dropped and read in between") {
   for (unsigned seed = 1; seed <= 6; ++seed) {
     CAPTURE(seed);

@@ -13,6 +13,7 @@
 #include <vector>
 
 #include "broker_fixture.hpp"
+#include "data_dir.hpp"
 #include "oast/error.hpp"
 
 using oast::broker::RuntimeDir;
@@ -75,4 +76,20 @@ TEST_CASE("A path too long for a socket is refused before anything is made there
   CHECK(std::filesystem::is_empty(base));
   CHECK_THROWS_AS(RuntimeDir(base / "named", "token"), oast::Error);
   CHECK(std::filesystem::is_empty(base));
+}
+
+TEST_CASE("A data directory has one broker at a time, and a second is told which directory it is") {
+  const oast::test::ScratchDirectory scratch;
+  const auto path = scratch.path() / "data";
+  {
+    const oast::broker::DataDir first(path);
+    try {
+      const oast::broker::DataDir second(path);
+      FAIL("the second broker got it too");
+    } catch (const oast::Error& error) {
+      CHECK(error.kind() == oast::FailureKind::invalid);
+      CHECK(std::string(error.what()).find(path.string()) != std::string::npos);
+    }
+  }
+  CHECK(oast::broker::DataDir(path).id_file() == path / "last_id");
 }
