@@ -20,6 +20,8 @@ if TYPE_CHECKING:
 
 # How often what was lent is looked after while nothing else happens.
 LEASE_CHECK_MS = 20
+# Python's own, which the code between requests needs no more than.
+_RECURSION_LIMIT = 1000
 
 
 class Engine:
@@ -37,11 +39,17 @@ class Engine:
     def serve(self) -> None:
         """Until the kernel shall end. On the main thread."""
         while True:
-            status, request = self._next()
-            if request is not None:
-                self.answer(request)
-            elif status not in (library.INTERRUPTED, library.TIMEOUT):
-                return
+            try:
+                while True:  # in here, as what ends a turn of a loop may run a handler, too
+                    status, request = self._next()
+                    if request is not None:
+                        self.answer(request)
+                    elif status not in (library.INTERRUPTED, library.TIMEOUT):
+                        return
+            except SystemExit:
+                raise
+            except BaseException as problem:  # what a signal handler of the code raised
+                self._recover(self._kernel.next_handle(), problem)
 
     def _next(self) -> Tuple[int, Optional[Request]]:
         loop = self._executor.background()
@@ -52,7 +60,27 @@ class Engine:
         return self._kernel.next(LEASE_CHECK_MS if self.leases else -1)
 
     def answer(self, request: Request) -> None:
-        """Executes the request and answers it."""
+        """Executes the request and answers it. What the code left behind may fail what is done here
+        around it: a signal handler that raises, a recursion limit, an exception that raises when it
+        is looked at. Then that is the request's failure."""
+        try:
+            self._answer(request)
+        except BaseException as problem:
+            self._recover(request.handle, problem)
+
+    def _recover(self, handle: int, problem: BaseException) -> None:
+        """Fails the request if it is open; else does what Python does when nothing catches it,
+        without ending the process for other exceptions than SystemExit."""
+        sys.setrecursionlimit(max(sys.getrecursionlimit(), _RECURSION_LIMIT))
+        if self._kernel.forked:
+            _end_child(problem)
+        if self._kernel.fail(handle, problem):
+            return
+        if isinstance(problem, SystemExit):
+            raise problem
+        print(*tracebacks.Report(problem).lines, sep="\n", file=sys.stderr)
+
+    def _answer(self, request: Request) -> None:
         request_tag.set(request.tag)
         gate = self._gate
         gate.ready(request)
@@ -126,7 +154,7 @@ class Engine:
             status = library.INTERRUPTED
         elif isinstance(error, calls.Unknown):
             status = library.NOT_FOUND
-        self._kernel.fail(request, error, status)
+        self._kernel.fail(request.handle, error, status)
 
 
 def _show_figures() -> None:

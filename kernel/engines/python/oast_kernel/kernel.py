@@ -164,10 +164,22 @@ class Kernel:
         value = Value(address_of(nodes), count)
         self._library.oast_request_reply(request.handle, value, release, context)
 
-    def fail(self, request: Request, error: BaseException,
-             status: int = library.REMOTE_EXCEPTION) -> None:
-        record = write_failure(failure_of(Report(error), status))
-        self._library.oast_request_fail(request.handle, record)
+    def fail(self, handle: int, error: BaseException,
+             status: int = library.REMOTE_EXCEPTION) -> bool:
+        """False when the request was answered already, or there was none yet."""
+        if not handle:
+            return False
+        try:
+            record = write_failure(failure_of(Report(error), status))
+        except BaseException as another:
+            problem = RuntimeError("the code's exception cannot be shown, as that raised "
+                                   + type(another).__name__)
+            record = write_failure(failure_of(Report(problem), library.REMOTE_EXCEPTION))
+        return bool(self._library.oast_request_fail(handle, record) == library.OK)
+
+    def next_handle(self) -> int:
+        """Of the request that `next` took last, maybe without coming to give it; 0: of none."""
+        return self._next.value or 0
 
     def reply_completions(self, request: Request, matches: Sequence[str], start: int,
                           end: int) -> None:

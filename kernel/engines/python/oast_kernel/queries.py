@@ -31,7 +31,7 @@ class Queries:
                 try:
                     self._answer(request)
                 except BaseException as error:  # the request must be answered, whatever it was
-                    self._kernel.fail(request, error)
+                    self._kernel.fail(request.handle, error)
             elif status not in (library.INTERRUPTED, library.TIMEOUT):
                 return
 

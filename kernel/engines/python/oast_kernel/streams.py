@@ -162,6 +162,9 @@ class ByteInput(io.BufferedReader):
     def close(self) -> None:
         """The stream is the kernel's; it stays open, also when code drops what it wrapped it in."""
 
+    def detach(self) -> Any:
+        raise io.UnsupportedOperation("the kernel's stdin cannot be detached; wrap it as it is")
+
 
 class TextInput(io.TextIOBase):
     """sys.stdin. What was read ahead goes with its request, so what decodes is made for each."""
