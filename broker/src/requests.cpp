@@ -192,7 +192,8 @@ void Requests::record(Kernel& kernel, RequestKey key, wire::Packet&& packet, boo
 void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& packet) {
   const bool here = kernel.hosts.contains(key.host);
   auto* const open = kernel.queue.find(key);
-  std::uint64_t number = packet.root().number();
+  const std::uint64_t number = packet.root().number();
+  const std::uint64_t ask = packet.root().body_as_InputRequest()->ask();
   record(kernel, key, std::move(packet), here && open != nullptr);
   if (here && open != nullptr) {
     input_over(kernel, open->asked);  // one at a time
@@ -201,12 +202,13 @@ void Requests::ask_for_input(Kernel& kernel, RequestKey key, wire::Packet&& pack
     ++open->asks;
     return;
   }
-  input_over(kernel, number);
+  delivery_.input_over(kernel, number);
   // Of a host that left, what was dispatched is still open. Ids are the hosts' own, so the answer
   // names the host: the kernel may have gone on to another's request.
   if (!here) return sender_.data(peer_of(kernel.id), PeerId{}, host_left_message(key.host));
   wire::InputReplyT reply;
   reply.eof = true;
+  reply.ask = ask;
   sender_.data(peer_of(kernel.id), key.host, wire::pack(key.id, reply));
 }
 

@@ -172,6 +172,14 @@ OAST_KERNEL_API oast_status oast_request_completeness(oast_request* request,
 /* How often the running request (that of oast_kernel_next) was interrupted, 0 again once it is
  * answered. Any thread, also in a signal handler; does not block. */
 OAST_KERNEL_API int oast_kernel_interrupted(const oast_kernel* kernel);
+/* For languages whose code may catch an interrupt and go on: `count` of the running request's
+ * interrupts have been raised in its code. Only a further one is then signalled, ends what waits in
+ * this library and makes it return OAST_INTERRUPTED; else the first does so until the request is
+ * answered. 0: all are to be raised again. On the engine's thread, also in a signal handler; does
+ * not block. */
+OAST_KERNEL_API void oast_kernel_interrupts_raised(oast_kernel* kernel, int count);
+/* The same of a request of another lane. On the thread that runs it, or while that does not run. */
+OAST_KERNEL_API void oast_request_interrupts_raised(oast_request* request, int count);
 
 /* ---- Output and input ---- */
 

@@ -296,4 +296,15 @@ oast_status oast_request_completeness(oast_request* request, oast_code_status st
 
 int oast_kernel_interrupted(const oast_kernel* kernel) { return kernel->process.interrupted(); }
 
+void oast_kernel_interrupts_raised(oast_kernel* kernel, int count) {
+  kernel->process.interrupts_raised(count);
+}
+
+void oast_request_interrupts_raised(oast_request* request, int count) {
+  if (request->run)
+    request->run->raised(count);
+  else
+    oast_kernel_interrupts_raised(request->kernel, count);
+}
+
 }  // extern "C"

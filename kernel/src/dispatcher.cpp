@@ -50,7 +50,7 @@ void Dispatcher::refuse(const wire::Refused& refused) {
   if (!key.host || !key.id) return;  // nobody waits for an answer, or it cannot be given
   switch (refused.head.body) {
     case wire::Body::InputReply:
-      return shared_.input.answer(key, std::nullopt);
+      return shared_.input.answer(key, 0, std::nullopt);
     case wire::Body::Result:
     case wire::Body::Failure:
     case wire::Body::Output:
@@ -79,10 +79,12 @@ void Dispatcher::take_in(wire::Addressed&& received) {
 }
 
 void Dispatcher::input_reply(RequestKey key, const wire::InputReply& reply) {
-  if (reply.eof()) return shared_.input.answer(key, std::nullopt);
+  std::optional<std::string> answer;
   if (const auto* bytes = reply.bytes())
-    return shared_.input.answer(key, std::string(bytes->begin(), bytes->end()));
-  shared_.input.answer(key, std::string(wire::text(reply.text())));
+    answer.emplace(bytes->begin(), bytes->end());
+  else if (!reply.eof())
+    answer = wire::text(reply.text());
+  shared_.input.answer(key, reply.ask(), std::move(answer));
 }
 
 void Dispatcher::channel_put(RequestKey key, wire::Packet&& packet) {

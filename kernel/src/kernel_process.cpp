@@ -128,8 +128,10 @@ KernelProcess::NextOfLanes KernelProcess::next_of_lanes(
   for (;;) {
     // First, so that those which the end of the kernel interrupts are told.
     if (shared_.intake.take_interrupted()) return {Why::signalled};
-    if (auto begun = shared_.intake.next_of_lanes())
+    if (auto begun = shared_.intake.next_of_lanes()) {
+      shared_.outputs.begin_first(begun->request.key());
       return {.why = Why::request, .begun = std::move(begun)};
+    }
     if (shared_.intake.closed()) return {Why::ended};
     if (deadline && Clock::now() >= *deadline) return {Why::timeout};
     // As in `next`.

@@ -51,6 +51,8 @@ class KernelProcess {
   Shared& shared() { return shared_; }
   /// Async-signal-safe, thread-safe.
   int interrupted() const noexcept { return shared_.gate.interrupted(); }
+  /// As InterruptGate's.
+  void interrupts_raised(int count) noexcept { shared_.gate.raised(count); }
 
   /// Begins the next request, which must be answered before the next call. Blocks; nothing when the
   /// kernel shall end.

@@ -26,6 +26,9 @@ class LaneRun {
   void interrupt() noexcept { ++interrupted_; }
   /// How often; 0 once it has ended. Async-signal-safe.
   int interrupted() const noexcept { return ended_ ? 0 : interrupted_.load(); }
+  /// As InterruptGate's, on the thread that runs it.
+  void raised(int count) noexcept { raised_ = count; }
+  bool pending() const noexcept { return interrupted() > raised_; }
   void end() noexcept { ended_ = true; }
   bool ended() const noexcept { return ended_; }
 
@@ -33,6 +36,7 @@ class LaneRun {
   const std::uint32_t lane_;
   const std::uint64_t sequence_;
   std::atomic<int> interrupted_ = 0;
+  std::atomic<int> raised_ = 0;
   std::atomic<bool> ended_ = false;
 };
 

@@ -25,6 +25,11 @@ void Outputs::begin(RequestKey owner) {
   note_pending();
 }
 
+void Outputs::begin_first(RequestKey owner) {
+  const std::lock_guard lock(mutex_);
+  if (!buffer_.has_owner()) buffer_.begin(owner);
+}
+
 void Outputs::text(Stream stream, std::string_view text) {
   const std::lock_guard lock(mutex_);
   drain(kAll);

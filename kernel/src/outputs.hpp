@@ -41,6 +41,8 @@ class Outputs {
 
   /// Text from now on belongs to `owner`.
   void begin(RequestKey owner);
+  /// The same, unless there is somebody it belongs to.
+  void begin_first(RequestKey owner);
   /// Text of the engine. What had been written to the descriptors before comes before it.
   void text(Stream stream, std::string_view text);
   /// The same, of the request of `owner`.

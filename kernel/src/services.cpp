@@ -31,7 +31,7 @@ void RuntimeServices::run_here(std::shared_ptr<const LaneRun> run) {
 
 bool RuntimeServices::interrupted_here() const noexcept {
   const LaneRun* run = lane_run();
-  return run != nullptr ? run->interrupted() != 0 : interrupted();
+  return run != nullptr ? run->pending() : shared_.gate.pending();
 }
 
 template <class Send>
@@ -89,7 +89,7 @@ void RuntimeServices::wait_for_room() {
 
 void RuntimeServices::wait_to_reply() {
   if (shared_.outbox.room()) return;
-  wait([&] { return shared_.outbox.room() || stopped(); });
+  wait([&] { return shared_.outbox.room() || interrupted() || shared_.intake.closed(); });
 }
 
 void RuntimeServices::wait_to_reply(const LaneRun& run) {
@@ -124,11 +124,11 @@ std::string RuntimeServices::read_input(std::size_t most) {
   });
 }
 
-std::optional<std::string> RuntimeServices::ask(RequestKey key,
-                                                const wire::InputRequestT& request) {
+std::optional<std::string> RuntimeServices::ask(RequestKey key, wire::InputRequestT request) {
   shared_.outputs.pump();
   shared_.outputs.flush();
-  return shared_.input.ask(key, wait_, [&] {
+  return shared_.input.ask(key, request.block_bytes != 0, wait_, [&](std::uint64_t ask) {
+    request.ask = ask;
     shared_.outbox.send(key.host, wire::pack(key.id, request, wire::kNumberLater));
   });
 }

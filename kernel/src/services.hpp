@@ -61,14 +61,15 @@ class RuntimeServices final : public Services {
   /// any more.
   void wait_for_room();
   /// What the host answers the request `key`, which runs.
-  std::optional<std::string> ask(RequestKey key, const wire::InputRequestT& request);
+  std::optional<std::string> ask(RequestKey key, wire::InputRequestT request);
   template <class Send>
   void send_text(std::string_view text, const Send& send);
   /// Receives meanwhile on the engine's thread; on others somebody else does.
   void wait(const std::function<bool()>& done,
             std::optional<WaitQueue::Clock::time_point> deadline = std::nullopt);
   bool on_engine_thread() const noexcept { return std::this_thread::get_id() == engine_; }
-  /// The request of this thread is interrupted; on a thread that runs none, that of the engine.
+  /// The request of this thread is interrupted, and its code does not know; on a thread that runs
+  /// none, that of the engine.
   bool interrupted_here() const noexcept;
   bool stopped() const noexcept { return interrupted_here() || shared_.intake.closed(); }
 

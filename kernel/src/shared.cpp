@@ -7,7 +7,7 @@
 namespace oast::kernel {
 
 Shared::Shared(int signal)
-    : gate(::pthread_self(), signal, interrupt_children),
+    : gate(::pthread_self(), signal, children_since),
       intake(gate, waiters),
       outbox([this](PeerId to, wire::Packet packet) { data->send(to, std::move(packet)); }),
       outputs(capture, outbox) {}

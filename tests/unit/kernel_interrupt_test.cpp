@@ -26,7 +26,11 @@ void on_signal(int) {
 
 /// A gate whose engine is the thread that made it.
 struct Gate : InterruptGate {
-  Gate() : InterruptGate(::pthread_self(), SIGUSR2, [this](const RequestStart&) { ++children; }) {
+  Gate()
+      : InterruptGate(::pthread_self(), SIGUSR2, [this](const RequestStart&) {
+          ++children;
+          return std::vector<pid_t>{};
+        }) {
     struct sigaction action {};
     action.sa_handler = on_signal;
     ::sigaction(SIGUSR2, &action, nullptr);
@@ -85,13 +89,36 @@ TEST_CASE("an interrupted request is signalled again until it ends") {
   CHECK(gate.children == 2);
   gate.repeat(after + 1s + 100ms);
   CHECK(signals == 3);
-  CHECK(gate.children == 2);  // children are signalled less often
+  CHECK(gate.children == 2);  // they are looked for less often
   gate.repeat(after + 2s);
   CHECK(signals == 4);
   CHECK(gate.children == 3);
   gate.end();
   gate.repeat(after + 1h);
   CHECK(signals == 4);
+}
+
+TEST_CASE("what was raised in the code is signalled no more, and a further interrupt is") {
+  Gate gate;
+  gate.begin(1, kMe);
+  gate.interrupt(1);
+  CHECK(gate.pending());
+  gate.raised(1);
+  CHECK_FALSE(gate.pending());
+  CHECK(gate.interrupted() == 1);
+  gate.repeat(InterruptGate::Clock::now() + 1h);
+  CHECK(signals == 1);
+  CHECK(gate.children == 1);
+  gate.interrupt(1);
+  CHECK(gate.pending());
+  gate.repeat(InterruptGate::Clock::now() + 1h);
+  CHECK(signals == 3);
+  CHECK(gate.children == 3);
+  gate.end();
+  gate.begin(2, kMe);
+  gate.interrupt(2);
+  CHECK(gate.pending());
+  gate.end();
 }
 
 TEST_CASE("P10: in ten thousand races no interrupt hits a later request") {

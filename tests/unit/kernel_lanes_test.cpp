@@ -21,7 +21,7 @@ wire::Addressed eval_in(std::uint32_t lane, std::uint64_t sequence) {
 }
 
 struct WaitingLanes {
-  InterruptGate gate{::pthread_self(), 0, [](const RequestStart&) {}};
+  InterruptGate gate{::pthread_self(), 0, {}};
   WaitQueue waiters;
   Intake intake{gate, waiters};
 };

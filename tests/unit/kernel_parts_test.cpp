@@ -45,7 +45,7 @@ wire::Addressed completion_of(PeerId host, std::uint64_t id) {
 }
 
 struct Waiting {
-  InterruptGate gate{::pthread_self(), SIGUSR2, [](const RequestStart&) {}};
+  InterruptGate gate{::pthread_self(), SIGUSR2, {}};
   WaitQueue waiters;
   Intake intake{gate, waiters};
 };
@@ -304,22 +304,43 @@ TEST_CASE("nothing begins at a closed intake, and who waits is told") {
 TEST_CASE("only the answer that is waited for counts as input") {
   InputSlot slot;
   const RequestKey me{PeerId{1}, RequestId{5}};
-  slot.answer(me, "too early");
-  slot.open(me);
-  slot.answer({PeerId{2}, RequestId{5}}, "another host");
-  slot.answer({PeerId{1}, RequestId{6}}, "another request");
+  slot.answer(me, 1, "too early");
+  CHECK(slot.open(me, false) == 1);
+  slot.answer({PeerId{2}, RequestId{5}}, 1, "another host");
+  slot.answer({PeerId{1}, RequestId{6}}, 1, "another request");
+  slot.answer(me, 2, "another number");
   slot.end(PeerId{2});
   CHECK_FALSE(slot.answered());
-  slot.answer(me, "line");
+  slot.answer(me, 1, "line");
   CHECK(slot.answered());
-  slot.answer(me, "twice");
+  slot.answer(me, 1, "twice");
   CHECK(slot.close() == "line");
-  slot.answer(me, "too late");
-  slot.open(me);
+  slot.answer(me, 1, "too late");
+  CHECK(slot.open(me, false) == 2);
   CHECK_FALSE(slot.answered());
-  slot.answer(me, std::nullopt);
+  slot.answer(me, 1, "of the one before");
+  CHECK_FALSE(slot.answered());
+  slot.answer(me, 0, std::nullopt);
   CHECK(slot.answered());
   CHECK_FALSE(slot.close().has_value());
+}
+
+TEST_CASE("a line that nobody waits for any more is dropped; a block is the next one's") {
+  InputSlot slot;
+  const RequestKey me{PeerId{1}, RequestId{5}};
+  CHECK(slot.open(me, false) == 1);
+  CHECK_FALSE(slot.close().has_value());
+  slot.answer(me, 1, "late line");
+  CHECK(slot.open(me, true) == 2);
+  CHECK_FALSE(slot.answered());
+  CHECK_FALSE(slot.close().has_value());
+  CHECK(slot.open(me, true) == 0);  // it has been asked for
+  CHECK_FALSE(slot.close().has_value());
+  slot.answer(me, 2, "late block");
+  CHECK(slot.open(me, true) == 0);
+  CHECK(slot.answered());
+  CHECK(slot.close() == "late block");
+  CHECK(slot.open({PeerId{1}, RequestId{6}}, true) == 3);
 }
 
 }  // namespace oast::kernel

@@ -35,7 +35,7 @@ std::optional<std::string> LocalEngine::ask(InputRequest asked) {
   if (!callback) return std::nullopt;
 
   const RequestKey key = next_key();
-  return answer_.ask(key, wait_, [&] {
+  return answer_.ask(key, false, wait_, [&](std::uint64_t /*number*/) {
     // Nobody waits for this thread: the callback may sit at a terminal for ever.
     start_thread("oast-input", [weak = weak_from_this(), key, callback, asked = std::move(asked)] {
       std::optional<std::string> answer;
@@ -46,7 +46,7 @@ std::optional<std::string> LocalEngine::ask(InputRequest asked) {
       }
       const auto self = weak.lock();
       if (!self) return;
-      self->answer_.answer(key, std::move(answer));
+      self->answer_.answer(key, 0, std::move(answer));
       self->wait_.notify();
     }).detach();
   });

@@ -52,8 +52,10 @@ void complain(const char* what) noexcept {
 }
 
 /// No answer, and no bytes, are the end of input.
-wire::Packet input_reply(RequestId id, const std::optional<std::string>& answer, bool is_block) {
+wire::Packet input_reply(RequestId id, std::uint64_t ask, const std::optional<std::string>& answer,
+                         bool is_block) {
   wire::InputReplyT reply;
+  reply.ask = ask;
   if (!answer || (is_block && answer->empty()))
     reply.eof = true;
   else if (is_block)
@@ -323,7 +325,7 @@ void Session::on_data_refused(const wire::Refused& refused) noexcept try {
         return requests_.spoil(refused.head.id, std::current_exception());
       }
     case wire::Body::InputRequest:
-      return send_data(refused.peer, input_reply(refused.head.id, std::nullopt, false));
+      return send_data(refused.peer, input_reply(refused.head.id, 0, std::nullopt, false));
     default:
       return refuse(refused);
   }
@@ -356,7 +358,7 @@ void Session::on_input_request(PeerId kernel, RequestId id, const wire::InputReq
   } catch (const std::exception&) {
     // No memory, or no thread to be had: nor an answer.
   }
-  send_data(kernel, input_reply(id, std::nullopt, false));
+  send_data(kernel, input_reply(id, asked.ask(), std::nullopt, false));
 }
 
 bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest& asked) {
@@ -369,14 +371,14 @@ bool Session::answer_input(PeerId kernel, RequestId id, const wire::InputRequest
   }
   if (!callback) return false;
   // Nobody waits for this thread: the callback may sit at a terminal for ever.
-  start_thread("oast-input", [weak = weak_from_this(), kernel, id, callback,
+  start_thread("oast-input", [weak = weak_from_this(), kernel, id, ask = asked.ask(), callback,
                               request = InputRequest{std::string(wire::text(asked.prompt())),
                                                      asked.password(), asked.block_bytes()}] {
     wire::Packet reply;
     try {
-      reply = input_reply(id, callback(request), request.block_bytes != 0);
+      reply = input_reply(id, ask, callback(request), request.block_bytes != 0);
     } catch (...) {  // counts as end of input, as InputCallback says
-      reply = input_reply(id, std::nullopt, false);
+      reply = input_reply(id, ask, std::nullopt, false);
     }
     if (const auto session = weak.lock()) {
       session->send_data(kernel, std::move(reply));

@@ -2,7 +2,6 @@
 
 #include <dirent.h>
 #include <fcntl.h>
-#include <signal.h>  // NOLINT(modernize-deprecated-headers): kill
 #include <unistd.h>
 
 #include <array>
@@ -13,7 +12,6 @@
 #include <memory>
 #include <sstream>
 #include <string>
-#include <vector>
 
 #include "oast/fd.hpp"
 
@@ -103,19 +101,18 @@ void RequestStarts::begin() {
 
 void RequestStarts::end() { ended_ns_ = boot_ns(); }
 
-void interrupt_children(const RequestStart& since) {
-  const pid_t self = ::getpid();
-  if (::getpgrp() != self) return;
-  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
-  if (!proc) return;
+std::vector<pid_t> children_since(const RequestStart& since) {
   std::vector<pid_t> found;
+  const pid_t self = ::getpid();
+  if (::getpgrp() != self) return found;
+  const std::unique_ptr<DIR, int (*)(DIR*)> proc(::opendir("/proc"), ::closedir);
+  if (!proc) return found;
   while (const dirent* entry = ::readdir(proc.get())) {
     const auto pid = static_cast<pid_t>(std::atol(entry->d_name));
     if (pid > 0 && pid != self && ::getpgid(pid) == self && descends_since(since, pid))
       found.push_back(pid);
   }
-  // Only now: a parent that ends leaves children that cannot be told from others.
-  for (const pid_t pid : found) ::kill(pid, SIGINT);
+  return found;
 }
 
 }  // namespace oast::kernel

@@ -103,6 +103,27 @@ class Interrupts(KernelTest):
                 self.assertEqual(future.exception(GENEROUS).kind, "interrupted")
                 self.outputs.clear()
 
+    def test_code_that_catches_it_may_wait_for_a_channel_and_be_interrupted_there(self):
+        self.eval("c, d = RemoteChannel(1), RemoteChannel(1)")
+        future = self.start_in("try:\n    print('in'); c.take()\n"
+                               "except KeyboardInterrupt:\n    print('caught')\n"
+                               "d.put(1)\ne = c.take()\n"
+                               "try:\n    print('again'); c.take()\n"
+                               "except KeyboardInterrupt:\n    pass\ne")
+        self.assertEqual(self.w.interrupt(timeout=0.2), "not_interruptible")
+        channel = self.w.with_options(lane=1)  # beside lane 0, which waits
+        channel.remote_eval_wait("assert d.take() == 1\nc.put(5)")
+        eventually(lambda: "again" in self.text, "it waits again")
+        self.daemon.broker.interrupt(self.w, future.request)
+        self.assertEqual(future.result(GENEROUS), 5)
+
+    def test_code_that_catches_it_has_its_children_left_alone(self):
+        future = self.start_in("import subprocess, time\ntry:\n    print('in'); time.sleep(60)\n"
+                               "except KeyboardInterrupt:\n"
+                               "    child = subprocess.run(['sleep', '1.5'])\nchild.returncode")
+        self.assertEqual(self.w.interrupt(timeout=0.2), "not_interruptible")
+        self.assertEqual(future.result(GENEROUS), 0)
+
     def test_sigint_is_a_keyboard_interrupt_in_a_forked_child(self):
         code = ("import os, signal\npid = os.fork()\nif pid == 0:\n    try:\n"
                 "        os.kill(os.getpid(), signal.SIGINT)\n"

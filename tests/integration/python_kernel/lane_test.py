@@ -60,6 +60,32 @@ class Lanes(KernelTest):
             text = "".join(output.text for output in said[lane])
             self.assertEqual(text, "".join("%d %d ä\n" % (lane, i) for i in range(200)))
 
+    def test_what_a_child_of_the_first_request_writes_is_shown_in_whatever_lane_it_is(self):
+        self.lane(1).remote_eval_wait("import subprocess; subprocess.run(['echo', 'from a child'])")
+        eventually(lambda: "from a child" in self.text, "the child's output")
+
+    def test_code_that_catches_an_interrupt_may_wait_again(self):
+        self.eval("c, d = RemoteChannel(1), RemoteChannel(1)")
+        future = self.start_in_lane(1, "try:\n    c.take()\nexcept KeyboardInterrupt:\n    d.put(1)\n"
+                                    "c.take()")
+        interrupting = threading.Thread(target=self.interrupt, args=(future,))
+        interrupting.start()
+        self.eval("assert d.take() == 1\nc.put(5)")
+        self.assertEqual(future.result(GENEROUS), 5)
+        interrupting.join()
+
+    def test_P10_interrupts_during_imports_leave_no_lane_waiting(self):
+        names = ("json.tool", "wave", "sched", "tabnanny", "chunk", "colorsys", "netrc", "filecmp")
+        code = ("import importlib, sys\n"
+                "for name in %r:\n    sys.modules.pop(name, None)\n"
+                "    importlib.import_module(name)" % (names,))
+        for i in range(150):
+            futures = [self.w.remote_eval(code, lane=lane) for lane in (0, 1, 2)]
+            for future in futures:
+                future.cancel()
+        for lane in (0, 1, 2):
+            self.assertEqual(self.lane(lane).remote_eval_fetch(code + "\n7"), 7)
+
     def test_P10_an_interrupt_hits_the_request_that_it_names(self):
         first = self.start_in_lane(1, "while True: pass")
         second = self.start_in_lane(2, "while True: pass")

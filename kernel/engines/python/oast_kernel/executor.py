@@ -68,8 +68,10 @@ class Executor:
 
     def _wait(self, coroutine: Any) -> Any:
         if self._loop is None:
+            self._gate.shut()  # an import that is broken off leaves half of asyncio
             from .event_loop import EventLoop
             self._loop = EventLoop(self._gate)
+            self._gate.open()
         return self._loop.run(coroutine)
 
     def _become_script(self, source_name: str, arguments: List[Any]) -> None:

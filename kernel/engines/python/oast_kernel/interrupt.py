@@ -17,11 +17,18 @@ if TYPE_CHECKING:
     from typing import Any, Callable, Optional
 
 
+def in_import(frame: Optional[FrameType]) -> bool:
+    """The import system itself runs, and not a module that is imported: an exception there may leave
+    its locks taken, for ever. An interrupt waits until it is through."""
+    return frame is not None and frame.f_code.co_filename.startswith("<frozen importlib")
+
+
 class Gate:
     """Opened around the user's code. Everything but the handler is for the main thread's code."""
 
-    def __init__(self, interrupted: Callable[[], int]) -> None:
+    def __init__(self, interrupted: Callable[[], int], tell_raised: Callable[[int], None]) -> None:
         self._interrupted = interrupted
+        self._tell_raised = tell_raised
         self.opened = False
         self.raised = 0  # so many of the interrupts of the request that runs
         # While an event loop runs the user's code: interrupts in its stead, true if it did.
@@ -44,6 +51,10 @@ class Gate:
     def open(self) -> None:
         self.opened = True
 
+    def shut(self) -> None:
+        """Until it is opened again: for what the kernel does itself on behalf of the user's code."""
+        self.opened = False
+
     def was_interrupted(self, _request: Any) -> bool:
         """Also when a call of the library has ended for it before the handler ran."""
         return self.raised > 0 or self._interrupted() > 0
@@ -51,8 +62,8 @@ class Gate:
     def close(self) -> None:
         """Not opened any more, so that nothing is left to do."""
 
-    def handle(self, _signal: int, _frame: Optional[FrameType]) -> None:
-        if not self.opened or self._interrupted() <= self.raised:
+    def handle(self, _signal: int, frame: Optional[FrameType]) -> None:
+        if not self.opened or self._interrupted() <= self.raised or in_import(frame):
             return
         if self.divert is not None and self.divert():
             return
@@ -60,6 +71,7 @@ class Gate:
 
     def note_raised(self) -> None:
         self.raised = max(self._interrupted(), 1)
+        self._tell_raised(self.raised)
 
     def raise_now(self) -> None:
         self.note_raised()
@@ -69,5 +81,6 @@ class Gate:
         """One that was raised where exceptions end (in __del__, say) shall be raised again."""
         if self.opened and problem.exc_type is KeyboardInterrupt:
             self.raised = 0
+            self._tell_raised(0)
             return
         sys.__unraisablehook__(problem)

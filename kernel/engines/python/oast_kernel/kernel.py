@@ -19,11 +19,13 @@ from .values import KERNEL, failure_of
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from typing import Any, List, Optional, Sequence, Tuple
+    from typing import Any, Callable, List, Optional, Sequence, Tuple
 
 _SIGINT = 2
 _PIECE = 16384  # bytes that oast_kernel_output takes as a whole or not at all
 _WAIT_ON = 0.02  # seconds
+# So often for the handler of an interrupt, which comes every 50 ms.
+_PATIENCE = 25
 _view = struct.Struct("<IIQ" + "Q" * 8 + "QIII4x")
 
 
@@ -109,6 +111,9 @@ class Kernel:
     def interrupted(self) -> int:
         return int(self._library.oast_kernel_interrupted(self._handle))
 
+    def interrupts_raised(self, count: int) -> None:
+        self._library.oast_kernel_interrupts_raised(self._handle, count)
+
     # Requests
 
     def next(self, timeout_ms: int = -1) -> Tuple[int, Optional[Request]]:
@@ -118,17 +123,21 @@ class Kernel:
     def next_query(self) -> Tuple[int, Optional[Request]]:
         return self._take(self._library.oast_kernel_next_query, self._next_query, -1)
 
-    def next_of_lanes(self) -> Tuple[int, Optional[Request]]:
+    def next_of_lanes(self, timeout_ms: int = -1) -> Tuple[int, Optional[Request]]:
         """The status, INTERRUPTED when an open one was, and the request if it is OK."""
-        return self._take(self._library.oast_kernel_next_of_lanes, self._next_of_lanes, -1)
+        return self._take(self._library.oast_kernel_next_of_lanes, self._next_of_lanes, timeout_ms)
 
-    def run_here(self, request: Request) -> None:
-        """The calling thread runs the request, of a lane other than 0."""
-        self._here.is_lane = True
+    def run_here(self, request: Request, before_wait: Callable[[], None]) -> None:
+        """The calling thread runs the request, of a lane other than 0. `before_wait` is called
+        there, each time before what waits."""
+        self._here.before_wait = before_wait
         self._library.oast_request_run_here(request.handle)
 
     def request_interrupted(self, request: Request) -> int:
         return int(self._library.oast_request_interrupted(request.handle))
+
+    def request_interrupts_raised(self, request: Request, count: int) -> None:
+        self._library.oast_request_interrupts_raised(request.handle, count)
 
     def _take(self, take: Any, handle: ctypes.c_void_p,
               timeout_ms: int) -> Tuple[int, Optional[Request]]:
@@ -212,7 +221,12 @@ class Kernel:
 
     def _runs_requests(self) -> bool:
         return (threading.current_thread() is threading.main_thread()
-                or getattr(self._here, "is_lane", False))
+                or hasattr(self._here, "before_wait"))
+
+    def _before_wait(self) -> None:
+        before_wait = getattr(self._here, "before_wait", None)
+        if before_wait is not None:
+            before_wait()
 
     def _produce(self, function: Any, *arguments: Any) -> int:
         """Calls what waits while the hosts do not keep up. The status, never INTERRUPTED."""
@@ -225,6 +239,7 @@ class Kernel:
             # The interrupt was raised before we get here or is in a moment, unless the code has
             # caught it already: then it waits like before, and the next one is raised here.
             time.sleep(_WAIT_ON)
+            self._before_wait()
 
     def display(self, tag: int, parts: Sequence[Tuple[str, Any]], display_id: str,
                 flags: int) -> None:
@@ -274,6 +289,7 @@ class Kernel:
         """False when the channel is closed."""
         encoder = Encoder((value,), KERNEL)
         nodes = Value(encoder.address, encoder.count)
+        self._before_wait()
         status = self._library.oast_kernel_put(self._handle, channel, nodes)
         if status == library.NOT_FOUND:
             return False
@@ -283,6 +299,7 @@ class Kernel:
     def take(self, channel: int) -> Tuple[bool, Any]:
         """False when the channel is closed and empty, else true and the value."""
         value = Value()
+        self._before_wait()
         status = self._library.oast_kernel_take(self._handle, channel, ctypes.byref(value))
         if status == library.NOT_FOUND:
             return False, None
@@ -299,8 +316,10 @@ class Kernel:
 
     def _check(self, status: int) -> None:
         if status == library.INTERRUPTED:
-            # The handler of the signal has usually raised before we get here.
-            raise KeyboardInterrupt
+            if self._runs_requests():  # it is raised here meanwhile, and noted
+                for _ in range(_PATIENCE):
+                    time.sleep(_WAIT_ON)
+            raise KeyboardInterrupt  # the kernel ends
         if status != library.OK:
             raise RuntimeError(self.error())
 

@@ -58,7 +58,7 @@ def serve(kernel: Kernel, ipython: bool) -> None:
     sys.argv = [""]  # as in an interactive Python
     stdin = TextInput(kernel.read_input)
     _take_streams(kernel, stdin)
-    gate = Gate(kernel.interrupted)
+    gate = Gate(kernel.interrupted, kernel.interrupts_raised)
     executor: Any
     if ipython:
         from .ipython import IPythonExecutor

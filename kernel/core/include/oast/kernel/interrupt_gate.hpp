@@ -9,6 +9,7 @@
 #include <functional>
 #include <mutex>
 #include <optional>
+#include <vector>
 
 #include "oast/ids.hpp"
 #include "oast/kernel/request_start.hpp"
@@ -29,12 +30,12 @@ class InterruptGate {
     Clock::time_point since;
   };
 
-  /// `signal`, unless 0, goes to the thread `engine`, and `signal_children`, if there is one, is
-  /// called with the start of the request, whenever a running request is to be made to stop: at
+  /// `signal`, unless 0, goes to the thread `engine`, and SIGINT to the processes that
+  /// `find_children`, if there is one, finds, whenever a running request is to be made to stop: at
   /// once and, because a signal can come between a look at the flag and the system call that it
   /// should have ended, again and again until it does.
-  using SignalChildren = std::function<void(const RequestStart&)>;
-  InterruptGate(pthread_t engine, int signal, SignalChildren signal_children);
+  using FindChildren = std::function<std::vector<pid_t>(const RequestStart&)>;
+  InterruptGate(pthread_t engine, int signal, FindChildren find_children);
 
   void begin(std::uint64_t sequence, RequestKey key);
   /// No signal of this request is delivered to the thread after this returns.
@@ -57,15 +58,22 @@ class InterruptGate {
 
   /// How often what runs was interrupted. Async-signal-safe.
   int interrupted() const noexcept { return interrupted_; }
+  /// So many of these the code has been told of: it is signalled again only for a further one. For
+  /// languages whose code may catch an interrupt and go on. On the engine's thread;
+  /// async-signal-safe.
+  void raised(int count) noexcept { raised_ = count; }
+  /// There is one that the code has not been told of. Async-signal-safe.
+  bool pending() const noexcept { return interrupted_ > raised_; }
 
  private:
   template <class Matches>
   std::optional<Running> interrupt_if(const Matches& matches);
   void signal_thread() const;
+  static void signal_children(const std::vector<pid_t>& children);
 
   const pthread_t engine_;
   const int signal_;
-  const SignalChildren signal_children_;
+  const FindChildren find_children_;
 
   mutable std::mutex mutex_;
   std::optional<Running> running_;
@@ -75,6 +83,7 @@ class InterruptGate {
   std::atomic<std::uint64_t> begun_ = 0;
   std::atomic<std::uint64_t> hits_ = 0;
   std::atomic<int> interrupted_ = 0;  // changed under the mutex
+  std::atomic<int> raised_ = 0;
 };
 
 }  // namespace oast::kernel

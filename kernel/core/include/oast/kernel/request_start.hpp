@@ -4,6 +4,7 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <vector>
 
 namespace oast::kernel {
 
@@ -29,10 +30,10 @@ class RequestStarts {
   std::uint64_t ended_ns_ = 0;
 };
 
-/// SIGINT to every process in this process's own group that started since, as did every process
-/// between the two. Spared is what a program of an earlier request starts now, and what was left by
-/// a parent that ended: nothing tells any more who started that. Nothing happens when the group is
-/// not this process's own.
-void interrupt_children(const RequestStart& since);
+/// Every process in this process's own group that started since, as did every process between the
+/// two. Left out is what a program of an earlier request starts now, and what was left by a parent
+/// that ended: nothing tells any more who started that. None when the group is not this process's
+/// own.
+std::vector<pid_t> children_since(const RequestStart& since);
 
 }  // namespace oast::kernel
