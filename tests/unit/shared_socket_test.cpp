@@ -58,6 +58,19 @@ zmq::socket_t dealer(zmq::context_t& context) {
   return socket;
 }
 
+/// Whether that message arrives at `peer`, among others.
+bool comes(zmq::socket_t& peer, RequestId id) {
+  const auto until = wire::SharedSocket::Clock::now() + 10s;
+  while (wire::SharedSocket::Clock::now() < until) {
+    zmq::pollitem_t item{peer.handle(), 0, ZMQ_POLLIN, 0};
+    zmq::poll(&item, 1, 10ms);
+    auto frames = wire::receive_frames(peer, 16);  // origin, address, message
+    if (!frames || frames->size() != 3) continue;
+    if (wire::read_head({std::move(frames->at(2)), {}}).id == id) return true;
+  }
+  return false;
+}
+
 const auto deadline = [] { return wire::SharedSocket::Clock::now() + 30s; };
 
 }  // namespace
@@ -183,4 +196,37 @@ TEST_CASE("SharedSocket: a handler may send and wait itself") {
   self = &socket;
   socket.send(PeerId{}, numbered(1));
   CHECK(socket.wait([&] { return seen.contains(3); }, deadline()));
+}
+
+TEST_CASE("SharedSocket: what is sent after a replacement leaves over the new socket") {
+  zmq::context_t context{1};
+  const Echo echo(context);
+  wire::SharedSocket socket(dealer(context), {}, [](wire::Addressed&&) {});
+  std::atomic<bool> stop{false};
+  std::thread background([&] { socket.background(1ms, deadline()); });
+  std::vector<std::thread> others;
+  for (int i = 0; i < 2; ++i)
+    others.emplace_back([&] {
+      while (!stop) socket.send(PeerId{}, numbered(0));
+    });
+  int lost = 0;
+  for (std::uint64_t round = 1; round <= 500 && lost == 0; ++round) {
+    zmq::socket_t peer(context, zmq::socket_type::router);
+    peer.set(zmq::sockopt::linger, 0);
+    peer.set(zmq::sockopt::rcvhwm, 0);
+    const std::string address = "inproc://peer" + std::to_string(round);
+    peer.bind(address);
+    zmq::socket_t dialled(context, zmq::socket_type::dealer);
+    dialled.set(zmq::sockopt::linger, 0);
+    dialled.set(zmq::sockopt::sndhwm, 0);
+    dialled.connect(address);
+    socket.replace(std::move(dialled));
+    socket.send(PeerId{}, numbered(round));
+    if (!comes(peer, RequestId{round})) ++lost;
+  }
+  stop = true;
+  for (auto& thread : others) thread.join();
+  socket.close();
+  background.join();
+  CHECK(lost == 0);
 }

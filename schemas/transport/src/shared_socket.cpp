@@ -74,8 +74,9 @@ struct SharedSocket::Impl {
   }
 
   void transmit(Lock& lock) {
-    adopt_next();
-    while (!outbox.empty()) {
+    for (;;) {
+      adopt_next();  // each time: what was queued since is for the new one
+      if (outbox.empty()) return;
       auto batch = std::exchange(outbox, {});
       lock.unlock();
       for (Addressed& message : batch) wire::send(socket, message.peer, message.packet);
