@@ -289,6 +289,24 @@ std::size_t answers_in_log(const Broker& broker, KernelId kernel) {
 
 }  // namespace
 
+TEST_CASE("what was seen of a kernel that is attached again does not come again after a cut") {
+  const Daemon daemon;
+  Relay relay(daemon.directory());
+  const Broker broker = in_session(relay.directory(), "seen");
+  const KernelId kernel = broker.start("lua", {.detach = true}).id();
+  Lines first;
+  broker.attach(kernel, {.on_output = first.callback()}).remote_eval_wait("print('one')");
+  CHECK(first.text() == "one\n");
+  broker.start("lua");  // whoever attaches to another looks who is not attached any more
+  relay.cut();
+  relay.restore();
+  Lines again;
+  Worker worker = broker.attach(kernel, {.on_output = again.callback()});
+  worker.remote_eval_wait("print('two')");
+  CHECK(again.text() == "two\n");
+  worker.stop();
+}
+
 TEST_CASE("P1: what waits for a host that is away outlives its kernels, however much that is") {
   const Daemon daemon;
   const Broker watcher = daemon.connect();

@@ -56,6 +56,18 @@ struct Reading {
 
 }  // namespace
 
+TEST_CASE("what comes over two connections, the one that was cut and the next, is read once") {
+  Reading reading;
+  for (const std::uint64_t number : {1, 2, 3, 2, 3, 4}) reading.output(number, "x");
+  reading.end(5);
+  for (std::uint64_t number = 1; number <= 4; ++number) {
+    const auto record = reading.next();
+    REQUIRE(record.has_value());
+    CHECK(record->number == number);
+  }
+  CHECK_FALSE(reading.next().has_value());
+}
+
 TEST_CASE("a reader asks for what it was told to") {
   Reading reading({.from = 17, .host = kOther, .request = kRequest, .follow = true});
   const auto* asked = reading.asked.root().body_as_ReadLog();

@@ -67,9 +67,11 @@ std::vector<RecordKey> Acknowledgements::all_done() {
   return done;
 }
 
-void Acknowledgements::forget(PeerId kernel) {
+std::optional<std::uint64_t> Acknowledgements::forget(PeerId kernel) {
   const std::lock_guard lock(mutex_);
-  kernels_.erase(kernel);
+  const auto found = kernels_.extract(kernel);
+  if (found.empty() || found.mapped().done == 0) return std::nullopt;
+  return found.mapped().done;
 }
 
 std::optional<std::uint64_t> Acknowledgements::count(Kernel& kernel, std::uint64_t number,

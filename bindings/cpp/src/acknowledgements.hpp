@@ -42,8 +42,8 @@ class Acknowledgements {
   std::optional<std::uint64_t> asked(const RecordKey& record);
   /// Of each kernel the number to which all is done, for a host that leaves.
   std::vector<RecordKey> all_done();
-  /// Nobody here knows the kernel any more.
-  void forget(PeerId kernel);
+  /// Nobody here knows the kernel any more. Gives the number to acknowledge at last.
+  std::optional<std::uint64_t> forget(PeerId kernel);
 
  private:
   struct Entry {

@@ -29,8 +29,10 @@ void LogStream::change(Lock& lock) {
 
 void LogStream::push(wire::Addressed&& message) {
   Lock lock(mutex_);
-  if (ended_) return;
-  came_ = last_number(message);
+  const std::uint64_t number = last_number(message);
+  // After a cut it may come over both connections.
+  if (ended_ || number <= came_) return;
+  came_ = number;
   entries_.push_back({std::move(message), {}});
   change(lock);
 }

@@ -1,5 +1,6 @@
 #include "resumption.hpp"
 
+#include <algorithm>
 #include <memory>
 #include <utility>
 
@@ -74,9 +75,10 @@ void Resumption::acknowledge_data(std::uint64_t number) {
   sent_data_.acknowledge(number);
 }
 
-void Resumption::forget(PeerId kernel) {
+std::uint64_t Resumption::seen(PeerId kernel) {
   const std::lock_guard lock(mutex_);
-  seen_.erase(kernel);
+  const auto found = seen_.find(kernel);
+  return found == seen_.end() ? 0 : found->second;
 }
 
 zmq::socket_t Resumption::go_on(Connection& connection, wire::Connection&& dialled,
@@ -90,6 +92,8 @@ zmq::socket_t Resumption::go_on(Connection& connection, wire::Connection&& diall
     seen->kernel = kernel.value;
     seen->number = number;
   }
+  // The broker goes on behind what was seen, from now on by itself.
+  std::erase_if(seen_, [&](const auto& seen) { return !std::ranges::count(kernels, seen.first); });
   connection.control().drop_unsent();
   sent_.acknowledge(dialled.received);
   sent_.resend([&](PeerId, wire::Packet packet) { connection.control().send(std::move(packet)); });

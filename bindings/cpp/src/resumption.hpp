@@ -44,7 +44,8 @@ class Resumption {
   /// The broker has what was sent up to this number.
   void acknowledge(std::uint64_t number);
   void acknowledge_data(std::uint64_t number);
-  void forget(PeerId kernel);
+  /// The last record that came of the kernel, if that is known still; else 0.
+  std::uint64_t seen(PeerId kernel);
 
   /// Goes on over another connection: sends what the broker lacks, asks for what is missing of
   /// `kernels` and of those that something came from, and then sends `more`. Gives the socket that

@@ -253,7 +253,7 @@ void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
   const std::lock_guard lock(adopted_mutex_);
   for (auto at = adopted_.begin(); at != adopted_.end();) {
     std::erase_if(at->second, [](const auto& state) { return state.expired(); });
-    if (at->second.empty()) forget(at->first);
+    if (at->second.empty()) acknowledge(at->first, acknowledgements_.forget(at->first));
     at = at->second.empty() ? adopted_.erase(at) : std::next(at);
   }
   adopted_[peer_of(kernel->id())].push_back(kernel);

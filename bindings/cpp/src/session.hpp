@@ -148,7 +148,6 @@ class Session : public std::enable_shared_from_this<Session> {
   void ask_for_missed(KernelId kernel);
   std::optional<zmq::socket_t> redial(std::string& why);
   std::optional<wire::Connection> dial_again();
-  void forget(PeerId kernel);
   void on_gap(const wire::Gap& gap);
 
   void deliver_all() noexcept;

@@ -61,15 +61,11 @@ bool Session::cuts_off(const wire::Addressed& message) {
          (root.id() == 0 ? wire::FailureKind::disconnected : wire::FailureKind::permission_denied);
 }
 
-void Session::forget(PeerId kernel) {
-  acknowledgements_.forget(kernel);
-  if (resumption_) resumption_->forget(kernel);
-}
-
 void Session::ask_for_missed(KernelId kernel) {
   wire::ResumeT asked;
   asked.kernels.push_back(std::make_unique<wire::SeenT>());
   asked.kernels[0]->kernel = kernel.value;
+  asked.kernels[0]->number = resumption_->seen(peer_of(kernel));
   connection_.data().send(PeerId{}, wire::pack(RequestId{}, asked));
   attend();
 }
