@@ -156,6 +156,22 @@ TEST_CASE("logs --follow and attach show what a kernel says from now on") {
   CHECK(kernel_row(nest, "work").at("state") == "idle");
 }
 
+TEST_CASE("a signal ends what shows a log to nobody who reads") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start_kernel(nest, "work");
+  CHECK(run(nest, {"eval", "--to", "work", "print(('x'):rep(1000000))"}).code == 0);
+  for (const Words& command : {Words{"logs", "work"}, Words{"logs", "work", "--json"},
+                               Words{"attach", "work", "--from", "1"}})
+    for (const int signal : {SIGINT, SIGTERM}) {
+      Oast shown(nest, command);
+      shown.wait_for("xxx");
+      shown.stop_reading();
+      shown.signal(signal);
+      CHECK(shown.end().code == 128 + signal);
+    }
+}
+
 TEST_CASE("nonsense about logs is refused with what would be right") {
   const Nest nest;
   const RunningBroker broker(nest);

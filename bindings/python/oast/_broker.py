@@ -223,8 +223,8 @@ class Broker:
             lib.oast_broker_interrupt(
                 broker,
                 number,
-                request or 0,
-                host or 0,
+                _number(request, "a request"),
+                _number(host, "a host"),
                 ctypes.byref(options),
                 ctypes.byref(outcome),
             )
@@ -277,6 +277,8 @@ class Broker:
         it, until it is dead. `request`: only what belongs to that request of `host`, a peer (None:
         this one). The first record is an error when there is no such log."""
         number = self._id(kernel)
+        _number(request, "a request")
+        _number(host, "a host")
         broker = self._handle.use()
         return make_log(broker, number, from_, follow, request, host, trust)
 
@@ -323,13 +325,18 @@ class Broker:
 
     def _id(self, kernel: "Kernel") -> int:
         if isinstance(kernel, int):
-            if not 0 < kernel < 1 << 64:
-                raise ValueError(f"{kernel} is no id of a kernel: they are from 1 to 2**64 - 1")
-            return kernel
+            return _number(kernel, "a kernel")
         return self.find(kernel).id if isinstance(kernel, str) else kernel.id
 
 
 Kernel = Union[int, str, "Worker"]
+
+
+def _number(given: Optional[int], of: str) -> int:
+    """0 when none is given."""
+    if given is not None and not 0 < given < 1 << 64:
+        raise ValueError(f"{given} is no id of {of}: they are from 1 to 2**64 - 1")
+    return given or 0
 
 
 def connect(

@@ -139,6 +139,13 @@ class Failing(LuaTest):
         with self.assertRaises(oast.Error) as refused:
             self.w.remote_eval_fetch("return 1", lane=2**32 - 1)
         self.assertEqual(refused.exception.kind, "unimplemented")
+        for number in (-1, 0, 2**64):
+            with self.assertRaisesRegex(ValueError, "no id of a request: they are from 1"):
+                self.w.broker.interrupt(self.w.id, number)
+            with self.assertRaisesRegex(ValueError, "no id of a request: they are from 1"):
+                self.w.broker.log(self.w.id, request=number)
+            with self.assertRaisesRegex(ValueError, "no id of a host: they are from 1"):
+                self.w.broker.log(self.w.id, host=number)
         for kernel in (-1, 2**64):
             with self.assertRaises(ValueError):
                 self.w.broker.kill(kernel)

@@ -9,6 +9,7 @@
 
 #include "console.hpp"
 #include "exit_code.hpp"
+#include "exit_on_signal.hpp"
 #include "explain.hpp"
 #include "json_text.hpp"
 #include "request_streams.hpp"
@@ -94,20 +95,18 @@ RequestKey read_request_label(const std::string& text) {
 
 LogFollower::End LogFollower::follow(LogReader& reader, SignalReader& signals,
                                      const WakeEvent* stop) {
+  const ExitOnSignal impatient(signals);  // also while nobody reads what is printed
   WakeEvent ready;
   end_ = {};
   for (;;) {
     ready.clear();
     reader.when_ready([&ready] { ready.set(); });
-    std::array<pollfd, 4> fds{{{signals.fd(), POLLIN, 0},
-                               {ready.fd(), POLLIN, 0},
+    std::array<pollfd, 3> fds{{{ready.fd(), POLLIN, 0},
                                {out().fd(), 0, 0},
                                {stop != nullptr ? stop->fd() : -1, POLLIN, 0}}};
     ::poll(fds.data(), fds.size(), -1);
-    const auto signal = signals.take();
-    if (signal && asks_to_end(*signal)) end_.signal = *signal;
-    if ((fds[2].revents & POLLERR) != 0) end_.reader_gone = true;
-    if (end_.signal || end_.reader_gone || (stop != nullptr && stop->is_set())) break;
+    if ((fds[1].revents & POLLERR) != 0) end_.reader_gone = true;
+    if (end_.reader_gone || (stop != nullptr && stop->is_set())) break;
     if (!ready.is_set()) continue;
     const auto record = reader.next();
     if (!record) break;
@@ -154,7 +153,6 @@ void LogFollower::print_json(const LogRecord& record) {
 
 int exit_code(const LogFollower::End& end) {
   if (end.reader_gone) return kReaderGone;
-  if (end.signal) return 128 + *end.signal;
   return end.failure ? exit_code(*end.failure) : kDone;
 }
 

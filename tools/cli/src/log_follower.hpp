@@ -31,13 +31,13 @@ class LogFollower {
 
   /// How following ended.
   struct End {
-    std::optional<int> signal;           ///< which asked for it
     bool reader_gone = false;            ///< nobody reads our output
     std::optional<FailureKind> failure;  ///< of the last reply
     bool replied = false;                ///< there was a reply
   };
-  /// Prints until the log ends, a signal asks to end, or `stop` is set. Blocks. Throws what
-  /// LogReader::next and Writer::write throw.
+  /// Prints until the log ends or `stop` is set; a signal that asks to end ends the program,
+  /// however slow the reader of what is printed is. Blocks. Throws what LogReader::next and
+  /// Writer::write throw.
   End follow(LogReader& reader, SignalReader& signals, const WakeEvent* stop = nullptr);
 
  private:

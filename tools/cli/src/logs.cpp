@@ -94,7 +94,7 @@ int show_log(const LogCommand& command) {
   LogReader reader = broker->read_log(kernel_in(*broker, command.kernel), options);
   LogFollower follower({.json = command.json});
   const auto end = follower.follow(reader, signals);
-  if (end.signal || end.reader_gone) return exit_code(end);
+  if (end.reader_gone) return exit_code(end);
   return kDone;  // what the log tells of failures is no failure of ours
 }
 
@@ -109,7 +109,7 @@ int wait_for_reply(const LogCommand& command) {
   LogFollower follower(
       {.json = command.json, .values = true, .language = language_of(*broker, kernel)});
   const auto end = follower.follow(reader, signals);
-  if (!end.replied && !end.signal && !end.reader_gone)
+  if (!end.replied && !end.reader_gone)
     throw Error(FailureKind::not_found, "the log of kernel " + std::to_string(kernel.value) +
                                             " has no reply of a request " + request_label(key));
   return exit_code(end);
@@ -147,7 +147,7 @@ int attach(const LogCommand& command) {
   }
   ended.set();
   typing.join();
-  if (end.signal || end.reader_gone) return exit_code(end);
+  if (end.reader_gone) return exit_code(end);
   return kDone;
 }
 
