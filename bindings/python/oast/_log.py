@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import ctypes
 import dataclasses
+import threading
 from typing import Any, Iterator, Optional, Union
 
 from . import _library, _structures
@@ -61,7 +62,8 @@ class Record:
 class Log:
     """Reads what a worker has said, from some number to the end, or on and on: an iterator of
     records, also with `async for`. It holds no worker back: what is not read in time becomes a Gap.
-    Ends with `close`, with `with`, or by losing the last reference."""
+    Ends with `close`, with `with`, or by losing the last reference. Threads may share it: each
+    record goes to one of them."""
 
     def __init__(
         self,
@@ -83,6 +85,7 @@ class Log:
         if not 1 <= from_ < 1 << 64:
             raise ValueError(f"records are numbered from 1 on; {from_} is none")
         self._trust = trust
+        self._lock = threading.Lock()  # the library's record is valid until the next
         self._handle = Handle(
             "oast_log_close", "log", lib.oast_log_open, broker, kernel, ctypes.byref(options)
         )
@@ -135,6 +138,15 @@ class Log:
         self.close()
 
     def _next(self, wait_ms: int) -> Optional[Record]:
+        if not self._lock.acquire(timeout=-1 if wait_ms < 0 else wait_ms / 1000):
+            _library.raise_if_interrupted()
+            raise _NotYet
+        try:
+            return self._next_here(wait_ms)
+        finally:
+            self._lock.release()
+
+    def _next_here(self, wait_ms: int) -> Optional[Record]:
         view = ctypes.POINTER(_structures.RecordView)()
         if self._handle.closed:
             return None

@@ -37,6 +37,19 @@ class Logs(LuaTest):
         values = [r.what for r in self.w.log() if r.kind == "value"]
         self.assertEqual(int(values[-1].sum()), sum(range(1000)))
 
+    def test_threads_share_a_log_and_each_record_is_read_once(self):
+        for i in range(200):
+            self.w.remote_eval_fetch("print('%d') return {%d, 'x'}" % (i, i))
+        for _ in range(5):
+            log, numbers = self.w.log(), []
+            threads = [threading.Thread(target=lambda: numbers.extend(r.number for r in log))
+                       for _ in range(4)]
+            for thread in threads:
+                thread.start()
+            for thread in threads:
+                thread.join()
+            self.assertEqual(sorted(numbers), list(range(1, 401)))
+
     def test_following_ends_with_the_worker(self):
         log = self.w.log(follow=True)
         self.w.remote_eval_fetch("print('x')")
