@@ -6,15 +6,15 @@ namespace oast::kernel {
 
 namespace {
 
-/// Keeps a message, and takes its bytes off the count when nobody has it any more.
+/// Keeps a frame, and takes its record off the count when nobody has it any more.
 struct Watched {
-  zmq::message_t message;
-  std::shared_ptr<std::atomic<std::size_t>> bytes;
+  zmq::message_t frame;
+  std::shared_ptr<std::atomic<std::size_t>> count;
 };
 
 void release(void* /*data*/, void* hint) {
   const std::unique_ptr<Watched> watched(static_cast<Watched*>(hint));
-  *watched->bytes -= watched->message.size();
+  --*watched->count;
 }
 
 }  // namespace
@@ -27,8 +27,10 @@ void Outbox::send(PeerId to, wire::Packet packet) {
     unacknowledged_ += sizes_.back();
   }
   // What outlives this process need not have left it.
-  if (!memory_ || !memory_->keep(to, last_, packet))
-    packet.message = watched(std::move(packet.message));
+  if (!memory_ || !memory_->keep(to, last_, packet)) {
+    zmq::message_t& last = packet.buffers.empty() ? packet.message : packet.buffers.back();
+    last = watched(std::move(last));
+  }
   transmit_(to, std::move(packet));
 }
 
@@ -44,11 +46,11 @@ bool Outbox::acknowledged(std::uint64_t number) {
   return was_full && room();
 }
 
-/// A connection sends in order: what was sent before a message has left when the message has.
-zmq::message_t Outbox::watched(zmq::message_t message) const {
-  *unsent_ += message.size();
-  auto kept = std::make_unique<Watched>(Watched{std::move(message), unsent_});
-  zmq::message_t result(kept->message.data(), kept->message.size(), release, kept.get());
+/// A connection sends in order: what was sent before a frame has left when the frame has.
+zmq::message_t Outbox::watched(zmq::message_t frame) const {
+  ++*unsent_;
+  auto kept = std::make_unique<Watched>(Watched{std::move(frame), unsent_});
+  zmq::message_t result(kept->frame.data(), kept->frame.size(), release, kept.get());
   static_cast<void>(kept.release());
   return result;
 }

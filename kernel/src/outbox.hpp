@@ -50,12 +50,11 @@ class Outbox {
     return window_ == 0 || unacknowledged_ + more < window_;
   }
 
-  /// Bytes of Messages that were sent here, are kept nowhere and have not left the process, buffers
-  /// apart.
+  /// Records that were sent here, are kept nowhere and have not left the process.
   std::size_t unsent() const noexcept { return *unsent_; }
 
  private:
-  zmq::message_t watched(zmq::message_t message) const;
+  zmq::message_t watched(zmq::message_t frame) const;
 
   const Transmit transmit_;
   std::uint64_t window_ = 0;

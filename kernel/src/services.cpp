@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <chrono>
 #include <memory>
 #include <utility>
 
@@ -14,6 +15,8 @@ namespace {
 
 constexpr std::size_t kLongestPrompt = std::size_t{64} * 1024;
 constexpr std::uint32_t kInputBlock = 64 * 1024;
+/// libzmq does not say when it has sent something.
+constexpr std::chrono::milliseconds kLookAgain{1};
 
 // NOLINTNEXTLINE(cppcoreguidelines-avoid-non-const-global-variables): what the thread runs
 thread_local std::shared_ptr<const LaneRun> run_of_thread;
@@ -71,16 +74,21 @@ void RuntimeServices::flush() {
   wait_for_room();
   shared_.outputs.pump();
   shared_.outputs.flush();
+  // What is too large to be kept would be lost with this process, and what comes behind it.
+  const auto left = [this] { return shared_.outbox.unsent() == 0 || wait_is_over(); };
+  while (!left()) wait(left, WaitQueue::Clock::now() + kLookAgain);
+}
+
+bool RuntimeServices::wait_is_over() const noexcept {
+  // What other threads say need not belong to the request that is interrupted.
+  const bool runs = on_engine_thread() || lane_run() != nullptr;
+  return shared_.intake.closed() || (runs && interrupted_here());
 }
 
 void RuntimeServices::wait_for_room() {
   if (shared_.outbox.room()) return;
   const bool engine = on_engine_thread();
-  // What other threads say need not belong to the request that is interrupted.
-  const bool runs = engine || lane_run() != nullptr;
-  wait([&] {
-    return shared_.outbox.room() || shared_.intake.closed() || (runs && interrupted_here());
-  });
+  wait([&] { return shared_.outbox.room() || wait_is_over(); });
   if (shared_.outbox.room()) return;
   // The code has been told to end, and what it says meanwhile shall still be sent.
   if (engine && shared_.intake.closed() && std::exchange(told_to_end_, interrupted())) return;

@@ -71,6 +71,8 @@ class RuntimeServices final : public Services {
   /// The request of this thread is interrupted, and its code does not know; on a thread that runs
   /// none, that of the engine.
   bool interrupted_here() const noexcept;
+  /// Of this thread, for hosts that do not keep up.
+  bool wait_is_over() const noexcept;
   bool stopped() const noexcept { return interrupted_here() || shared_.intake.closed(); }
 
   Shared& shared_;

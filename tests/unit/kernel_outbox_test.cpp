@@ -106,7 +106,7 @@ TEST_CASE("Outbox: messages that are still somewhere count as unsent") {
   std::vector<wire::Packet> kept;
   kernel::Outbox outbox([&](PeerId, wire::Packet packet) { kept.push_back(std::move(packet)); });
   outbox.send(PeerId{1}, result(100));
-  CHECK(outbox.unsent() == kept.front().message.size());
+  CHECK(outbox.unsent() == 1);
   kept.clear();
   CHECK(outbox.unsent() == 0);
 }

@@ -103,6 +103,20 @@ class LastWords(KernelTest):
         text = "".join(o.text for o in self.outputs)
         self.assertEqual(text, "".join(f"{i}\n" for i in range(30000)))
 
+    def test_a_large_display_and_what_was_flushed_behind_it_survive_a_kill(self):
+        for _ in range(5):
+            worker = self.start()
+            failure = worker.remote_eval(
+                "import os, oast_kernel\n"
+                "class Picture:\n    def _repr_png_(self): return b'x' * 3_000_000\n"
+                "oast_kernel.display(Picture())\nprint('behind it', flush=True)\n"
+                "os.kill(os.getpid(), 9)").exception(GENEROUS)
+            self.assertEqual(failure.failure.death.signal, signal.SIGKILL)
+            self.assertEqual(len(self.displays[-1]["image/png"]), 3_000_000)
+            self.assertEqual(self.text, "behind it\n")
+            self.outputs.clear()
+            worker.close()
+
     def test_a_forked_child_adds_nothing(self):
         self.eval("import os\npid = os.fork()\n"
                   "if pid == 0:\n"
