@@ -156,6 +156,34 @@ TEST_CASE("logs --follow and attach show what a kernel says from now on") {
   CHECK(kernel_row(nest, "work").at("state") == "idle");
 }
 
+TEST_CASE("attach shows what was piped to it to the end") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start_kernel(nest, "work");
+  const auto ended = run(nest, {"attach", "work"}, "print('typed')\nreturn 6 * 7\nerror('boom')\n");
+  CHECK(ended.code == 0);
+  CHECK(ended.out == "typed\n42\n");
+  CHECK(contains(ended.err, "boom"));
+  CHECK(run(nest, {"attach", "work"}, "").code == 0);
+  CHECK(run(nest, {"attach", "work"}, "os.exit(3)\n").code == 0);
+}
+
+TEST_CASE("a request is waited for by its kernel's name, and interrupted by its label") {
+  const Nest nest;
+  const RunningBroker broker(nest);
+  start_kernel(nest, "work");
+  const auto runs = sent(nest, "work", "while true do end");
+  const auto queued = sent(nest, "work", "print('never')");
+  CHECK(run(nest, {"interrupt", "work", "--request", queued}).out == "cancelled\n");
+  CHECK(run(nest, {"interrupt", "work", "--request", runs}).out == "interrupted\n");
+  const auto died = sent(nest, "work", "print('last') os.exit(3)");
+  eventually([&] { return kernel_row(nest, "work").at("state") == "dead"; }, "it is dead");
+  const auto waited = run(nest, {"wait", "work", died});
+  CHECK(waited.code == 3);
+  CHECK(waited.out == "last\n");
+  CHECK(contains(run(nest, {"wait", "other", died}).err, "no kernel `other`"));
+}
+
 TEST_CASE("a signal ends what shows a log to nobody who reads") {
   const Nest nest;
   const RunningBroker broker(nest);

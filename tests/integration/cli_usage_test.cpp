@@ -80,6 +80,7 @@ TEST_CASE("nonsense exits 2 and says what would be right") {
       {{"interrupt", "a", "--request", "x"}, "--request: wants a number from 1 on"},
       {{"interrupt", "a", "--request", "0"}, "--request: wants a number from 1 on"},
       {{"interrupt", "a", "--request", std::string(300, '9')}, "not `99999"},
+      {{"interrupt", "a", "--request", "x:1"}, "`x:1` is no request"},
       {{"kill", "a", "--signal", "NOISE"}, "TERM"},
       {{"stop", "a", "--timeout", "x"}, "seconds"},
       {{"broker", "--config", "missing.json"}, "missing.json"},

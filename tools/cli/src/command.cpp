@@ -20,13 +20,12 @@ std::optional<double> read_number(const std::string& text) {
   return number;
 }
 
-// What was given instead, short enough for a message.
+}  // namespace
+
 std::string instead(const std::string& text) {
   constexpr std::size_t kEnough = 40;
   return ", not `" + shorten(printable(text), kEnough) + "`";
 }
-
-}  // namespace
 
 HelpFormatter::HelpFormatter() {
   constexpr std::size_t kColumns = 28;

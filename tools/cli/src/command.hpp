@@ -47,6 +47,8 @@ CLI::App& add_command(CLI::App& app, const std::string& name, const std::string&
 
 /// Refuses an empty text, which elsewhere stands for what was not given.
 CLI::Option* not_empty(CLI::Option* option);
+/// ", not `text`": what was given instead, short enough for a message.
+std::string instead(const std::string& text);
 
 /// --session and --session-timeout, before the command.
 void add_session_options(CLI::App& app);

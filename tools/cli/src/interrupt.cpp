@@ -1,15 +1,19 @@
 // oast interrupt: ends what a kernel runs, not the kernel.
+#include <charconv>
+
 #include "command.hpp"
 #include "console.hpp"
 #include "exit_code.hpp"
 #include "json_text.hpp"
+#include "log_follower.hpp"
 
 namespace oast::cli {
 namespace {
 
 struct InterruptCommand {
   Targets targets;
-  std::uint64_t request = 0;
+  std::string label;          // of the request, as it was given
+  std::uint64_t request = 0;  // 0: whatever runs
   std::uint64_t host = 0;
   std::optional<double> timeout;
   bool kill = false;
@@ -19,6 +23,8 @@ struct InterruptCommand {
 constexpr const char* kInterruptExamples =
     "  oast interrupt work                        whatever runs now\n"
     "  oast interrupt work --request 12           that request, running or queued\n"
+    "  oast interrupt work --request 3:12         that of host 3: as `oast eval --no-wait` prints "
+    "it\n"
     "  oast interrupt work --timeout 5 --kill     kill the kernel if it goes on for 5 s\n"
     "\n"
     "Prints what became of it: interrupted, cancelled (it was queued), already_finished,\n"
@@ -28,6 +34,21 @@ constexpr const char* kInterruptExamples =
     "Request numbers are each host's own, and `oast ps` shows what runs now. --host says whose is\n"
     "meant; if not given, the one that runs now when it has that number, else one of the kernel's\n"
     "owner, which a detached kernel has not.\n";
+
+/// Throws UsageError.
+void read_label(InterruptCommand& command) {
+  const std::string& text = command.label;
+  if (text.find(':') != std::string::npos) {
+    const RequestKey key = read_request_label(text);
+    command.host = key.host.value;
+    command.request = key.id.value;
+  } else if (!text.empty()) {
+    const char* const end = text.data() + text.size();
+    const auto read = std::from_chars(text.data(), end, command.request);
+    if (read.ec != std::errc{} || read.ptr != end || command.request == 0)
+      throw UsageError("--request: wants a number from 1 on, or HOST:N" + instead(text));
+  }
+}
 
 PeerId whose(const InterruptCommand& command, const KernelInfo& kernel) {
   if (command.host != 0) return PeerId{command.host};
@@ -65,7 +86,8 @@ std::string outcome_line(const InterruptCommand& command, const KernelInfo& kern
   return (command.targets.kernels.size() > 1 ? kernel.name + ": " : "") + name;
 }
 
-int interrupt_all(const InterruptCommand& command) {
+int interrupt_all(InterruptCommand command) {
+  read_label(command);
   bool stubborn = false;
   const int code =
       for_each_target(command.targets, [&](const Broker& broker, const KernelInfo& kernel) {
@@ -82,8 +104,8 @@ void add_interrupt(CLI::App& app, Action& action) {
   auto command = std::make_shared<InterruptCommand>();
   CLI::App& sub = add_command(app, "interrupt", "Interrupt what kernels run", kInterruptExamples);
   add_targets(sub, command->targets);
-  auto* request =
-      add_number_option(sub, "--request", command->request, "Only this request")->type_name("N");
+  auto* request = not_empty(sub.add_option("--request", command->label, "Only this request"))
+                      ->type_name("[HOST:]N");
   add_number_option(sub, "--host", command->host, "The host whose request it is")
       ->type_name("PEER")
       ->needs(request);

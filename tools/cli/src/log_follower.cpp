@@ -111,6 +111,9 @@ LogFollower::End LogFollower::follow(LogReader& reader, SignalReader& signals,
     const auto record = reader.next();
     if (!record) break;
     print(*record);
+    if (options_.on_reply && (std::holds_alternative<LogValue>(record->what) ||
+                              std::holds_alternative<Failure>(record->what)))
+      options_.on_reply(record->request);
   }
   // `ready` goes: nothing may call it any more.
   reader.close();

@@ -1,6 +1,7 @@
 // The log of a kernel on our standard streams.
 #pragma once
 
+#include <functional>
 #include <optional>
 #include <string>
 
@@ -22,9 +23,10 @@ RequestKey read_request_label(const std::string& text);
 class LogFollower {
  public:
   struct Options {
-    bool json = false;     ///< one JSON object a record
-    bool values = false;   ///< the values of replies, too
-    std::string language;  ///< in which they are shown
+    bool json = false;                                     ///< one JSON object a record
+    bool values = false;                                   ///< the values of replies, too
+    std::string language;                                  ///< in which they are shown
+    std::function<void(const RequestKey&)> on_reply = {};  ///< one was printed
   };
 
   explicit LogFollower(Options options) : options_(std::move(options)) {}

@@ -3,6 +3,8 @@
 
 #include <charconv>
 #include <memory>
+#include <mutex>
+#include <set>
 #include <thread>
 
 #include "command.hpp"
@@ -54,15 +56,23 @@ constexpr const char* kAttachExamples =
     "evaluated\n"
     "  oast attach work --from 1      from the beginning of its log\n"
     "\n"
-    "Until Ctrl-C, Ctrl-D or the kernel's end. The kernel goes on.\n";
+    "Until Ctrl-C, the kernel's end, or, after Ctrl-D, the end of what was typed. The kernel goes "
+    "on.\n";
 
-/// A kernel that lives, by name or id, or one that is dead, by id.
+/// A kernel that lives, or else the last of the dead that the broker knows, by name or id; also one
+/// that has long been dead, by id.
 KernelId kernel_in(const Broker& broker, const std::string& text) {
   KernelId id;
   const char* const end = text.data() + text.size();
   const auto read = std::from_chars(text.data(), end, id.value);
   if (read.ec == std::errc{} && read.ptr == end && id) return id;
-  return find_kernel(broker, text).id;
+  KernelId last;
+  for (const KernelInfo& kernel : broker.list()) {
+    if (kernel.name != text) continue;
+    if (kernel.state != KernelState::dead) return kernel.id;
+    if (kernel.id.value > last.value) last = kernel.id;
+  }
+  return last ? last : find_kernel(broker, text).id;  // which says what there is
 }
 
 std::string language_of(const Broker& broker, KernelId kernel) {
@@ -115,17 +125,39 @@ int wait_for_reply(const LogCommand& command) {
   return exit_code(end);
 }
 
-/// Sends each line of our standard input to the kernel, until its end.
-void send_lines(Worker& worker, WakeEvent& ended) {
-  while (auto line = input().line(ended)) {
-    if (line->find_first_not_of(" \t\r\n") == std::string::npos) continue;
-    EvalOptions options{.source_name = "attach"};
-    options.keep = true;  // its value comes through the log
-    static_cast<void>(worker.submit({.text = *line, .reply = Evaluator::Request::Reply::shown},
-                                    std::move(options)));
+/// Requests that were typed, of which the log is still to show the end.
+class Typed {
+ public:
+  /// `ended` is set when no more are typed and all have been shown.
+  explicit Typed(WakeEvent& ended) : ended_(ended) {}
+
+  /// Sends each line of our standard input to the kernel, until its end.
+  void send_lines(Worker& worker) {
+    while (auto line = input().line(ended_)) {
+      if (line->find_first_not_of(" \t\r\n") == std::string::npos) continue;
+      EvalOptions options{.source_name = "attach"};
+      options.keep = true;  // its value comes through the log
+      const std::lock_guard lock(mutex_);
+      const auto sent =
+          worker.submit({.text = *line, .reply = Evaluator::Request::Reply::shown}, options);
+      open_.insert(sent.key().id.value);
+    }
+    const std::lock_guard lock(mutex_);
+    over_ = true;
+    if (open_.empty()) ended_.set();
   }
-  ended.set();
-}
+  void shown(const RequestKey& request, PeerId self) {
+    const std::lock_guard lock(mutex_);
+    if (request.host == self) open_.erase(request.id.value);
+    if (over_ && open_.empty()) ended_.set();
+  }
+
+ private:
+  WakeEvent& ended_;
+  std::mutex mutex_;
+  std::set<std::uint64_t> open_;
+  bool over_ = false;
+};
 
 int attach(const LogCommand& command) {
   SignalReader signals;
@@ -134,9 +166,14 @@ int attach(const LogCommand& command) {
   Worker worker = broker->attach(info.id, {});
   LogReader reader = broker->read_log(
       info.id, {.from = command.from != 0 ? command.from : info.log_last + 1, .follow = true});
-  LogFollower follower({.values = true, .language = language_of(*broker, info.id)});
   WakeEvent ended;
-  std::thread typing([&] { send_lines(worker, ended); });
+  Typed typed(ended);
+  LogFollower follower({.values = true,
+                        .language = language_of(*broker, info.id),
+                        .on_reply = [&typed, self = broker->self()](const RequestKey& request) {
+                          typed.shown(request, self);
+                        }});
+  std::thread typing([&] { typed.send_lines(worker); });
   LogFollower::End end;
   try {
     end = follower.follow(reader, signals, &ended);
