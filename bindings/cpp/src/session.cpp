@@ -248,15 +248,18 @@ void Session::take_back(const std::shared_ptr<Request>& start) {
 }
 
 void Session::adopt(const std::shared_ptr<KernelHandle>& kernel) {
-  // It may have come back while nobody here knew of the kernel.
-  if (resumable()) ask_for_missed(kernel->id());
-  const std::lock_guard lock(adopted_mutex_);
-  for (auto at = adopted_.begin(); at != adopted_.end();) {
-    std::erase_if(at->second, [](const auto& state) { return state.expired(); });
-    if (at->second.empty()) acknowledge(at->first, acknowledgements_.forget(at->first));
-    at = at->second.empty() ? adopted_.erase(at) : std::next(at);
+  {
+    const std::lock_guard lock(adopted_mutex_);
+    for (auto at = adopted_.begin(); at != adopted_.end();) {
+      std::erase_if(at->second, [](const auto& state) { return state.expired(); });
+      if (at->second.empty()) acknowledge(at->first, acknowledgements_.forget(at->first));
+      at = at->second.empty() ? adopted_.erase(at) : std::next(at);
+    }
+    adopted_[peer_of(kernel->id())].push_back(kernel);
   }
-  adopted_[peer_of(kernel->id())].push_back(kernel);
+  // The session may have come back while nobody here knew of the kernel. Now that it is known: if
+  // it comes back once more meanwhile, that asks.
+  if (resumable()) ask_for_missed(kernel->id());
 }
 
 std::vector<std::shared_ptr<KernelHandle>> Session::adopted(PeerId kernel) {
