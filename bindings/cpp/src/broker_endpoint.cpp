@@ -64,6 +64,7 @@ BrokerEndpoint make_embedded(const EmbeddedOptions& options) {
   made.heartbeat = options.heartbeat;
   made.heartbeat_misses = options.heartbeat_misses;
   made.start_timeout = options.start_timeout;
+  made.log_memory_bytes = options.log_bytes;
   made.grace = {};  // it dies with the owner of all its kernels
   for (const auto& spec : options.specs) {
     made.specs.push_back({.name = spec.name,

@@ -30,7 +30,9 @@ constexpr const char* kJupyterExamples =
     "  oast jupyter install                 every spec, for this user\n"
     "  oast jupyter install python lua      these\n"
     "  oast jupyter install --prefix /usr/local\n"
-    "  oast jupyter run report.ipynb        its cells, without a server\n";
+    "  oast jupyter run report.ipynb        its cells, without a server\n"
+    "  oast jupyter list                    the kernels that frontends use now\n"
+    "  oast jupyter replay kernel-1.json    what the cells of one have shown\n";
 
 std::vector<SpecInfo> chosen(const std::vector<SpecInfo>& all,
                              const std::vector<std::string>& names) {
@@ -80,13 +82,15 @@ int become_bridge(std::vector<std::string> words) {
   throw std::system_error(errno, std::generic_category(), "cannot run " + program);
 }
 
-void add_notebook_run(CLI::App& jupyter, Action& action) {
-  CLI::App& sub = *jupyter.add_subcommand("run", "Run a notebook without a server");
+/// A command of oast-jupyter's.
+void add_command_of_bridge(CLI::App& jupyter, const char* name, const char* description,
+                           Action& action) {
+  CLI::App& sub = *jupyter.add_subcommand(name, description);
   sub.set_help_flag();  // the other program has it, and all options
   sub.prefix_command();
-  sub.callback([&sub, &action] {
+  sub.callback([&sub, name, &action] {
     std::vector<std::string> words = sub.remaining();
-    words.insert(words.begin(), {"oast-jupyter", "run"});
+    words.insert(words.begin(), {"oast-jupyter", name});
     action = [words] { return become_bridge(words); };
   });
 }
@@ -110,7 +114,10 @@ void add_jupyter(CLI::App& app, Action& action) {
   sub.add_option("SPEC", command->specs, "Only these; else all whose kernels can start")
       ->type_name("");
   sub.callback([command, &action] { action = [command] { return install(*command); }; });
-  add_notebook_run(jupyter, action);
+  add_command_of_bridge(jupyter, "run", "Run a notebook without a server", action);
+  add_command_of_bridge(jupyter, "list", "Show the kernels that frontends use now", action);
+  add_command_of_bridge(jupyter, "replay", "Tell again what the cells of a kernel have shown",
+                        action);
   CLI::App& doctor =
       add_command(jupyter, "doctor", "Say what is wrong with the installation, and what mends it",
                   "  oast jupyter doctor                  1 when something is wrong\n");

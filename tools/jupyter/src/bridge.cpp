@@ -6,9 +6,12 @@
 #include <algorithm>
 #include <csignal>
 #include <cstdio>
+#include <cstdlib>
+#include <filesystem>
 #include <utility>
 
 #include "code_queries.hpp"
+#include "failure_content.hpp"
 #include "kernel_info.hpp"
 #include "unique_fd.hpp"
 
@@ -47,6 +50,7 @@ int Bridge::run(const KernelOptions& options, int parent, cli::SignalReader& sig
   kernel_->on_death([this](const Failure& failure) { kernel_died(failure); });
   channels_.publish(Json::object(), "status", {{"execution_state", "starting"}});
   kernel_->start(options);
+  be_listed(options);
   const auto has = [this](const char* feature) {
     return std::ranges::count(kernel_->spec().features, feature) > 0;
   };
@@ -67,6 +71,7 @@ void Bridge::handle(Channel channel, Message message) {
   if (type == "execute_request" || (comms_ && Comms::is_comm(type))) return shells_->add(exchange);
   if (type == "interrupt_request") return interrupt(exchange);
   if (type == "shutdown_request") return shut_down(exchange);
+  if (type == "oast_replay_request") return replay(exchange);
   if (handle_query(type, exchange)) return;
   if (channel == Channel::control && manage_subshells(type, exchange)) return;
   answer_at_once(type, exchange);
@@ -150,6 +155,18 @@ void Bridge::interrupt(const SharedExchange& exchange) {
   });
 }
 
+/// A message of our own: `oast jupyter replay`.
+void Bridge::replay(const SharedExchange& exchange) {
+  kernel_->transcript([exchange](const KernelClient::Result<Json>& result) {
+    if (const auto* failure = std::get_if<Failure>(&result)) {
+      Json content = error_content(*failure);
+      content["status"] = "error";
+      return exchange->reply("oast_replay_reply", std::move(content));
+    }
+    exchange->reply("oast_replay_reply", {{"notebook", std::get<Json>(result)}});
+  });
+}
+
 void Bridge::shut_down(const SharedExchange& exchange) {
   exchange->begin();
   const Json content{{"status", "ok"}, {"restart", flag_at(exchange->content(), "restart", false)}};
@@ -163,6 +180,26 @@ void Bridge::shut_down(const SharedExchange& exchange) {
 void Bridge::kernel_died(const Failure& failure) {
   std::fprintf(stderr, "oast-jupyter: the kernel died: %s\n", failure.message.c_str());
   shells_->kernel_died([this] { end(kKernelDied); });
+}
+
+/// A bridge that cannot be listed serves all the same.
+void Bridge::be_listed(const KernelOptions& options) {
+  std::error_code error;
+  const char* notebook = std::getenv("JPY_SESSION_NAME");  // of newer servers
+  try {
+    registration_.emplace();
+    registration_->tell({{"pid", ::getpid()},
+                         {"kernel", kernel_->name()},
+                         {"spec", kernel_->spec().name},
+                         {"broker", options.broker},
+                         {"notebook", notebook == nullptr ? "" : notebook},
+                         {"folder", std::filesystem::current_path(error).string()},
+                         {"connection_file", options.connection_file}});
+  } catch (const std::exception& problem) {
+    registration_.reset();
+    std::fprintf(stderr, "oast-jupyter: `oast jupyter list` will not show this: %s\n",
+                 problem.what());
+  }
 }
 
 void Bridge::end(int exit_code) {

@@ -2,10 +2,12 @@
 #pragma once
 
 #include <memory>
+#include <optional>
 #include <string>
 
 #include "channels.hpp"
 #include "kernel_client.hpp"
+#include "registration.hpp"
 #include "shells.hpp"
 #include "signal_reader.hpp"
 
@@ -31,16 +33,19 @@ class Bridge {
   void answer_at_once(const std::string& type, const SharedExchange& exchange);
   void history(const SharedExchange& exchange);
   void open_comm(const SharedExchange& exchange);
+  void replay(const SharedExchange& exchange);
   bool manage_subshells(const std::string& type, const SharedExchange& exchange);
   void interrupt(const SharedExchange& exchange);
   void shut_down(const SharedExchange& exchange);
   void kernel_died(const Failure& failure);
   void end(int exit_code);
+  void be_listed(const KernelOptions& options);
 
   EventLoop loop_;
   Channels channels_;
   std::unique_ptr<KernelClient> kernel_;
   std::unique_ptr<Shells> shells_;
+  std::optional<Registration> registration_;
   bool comms_ = false;  // the kernel knows them
   int exit_code_ = 0;
 };

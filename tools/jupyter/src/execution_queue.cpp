@@ -82,6 +82,7 @@ void ExecutionQueue::begin(const SharedExecution& execution) {
   KernelClient::Execution request;
   request.lane = lane_;
   request.code = execution->code;
+  if (execution->store_history) request.count = execution->count;
   if (!execution->store_history) request.source_name = "<silent>";  // for kernels that count cells
   request.on_output = [this, execution](const Output& shown, OutputHold hold) {
     output(*execution, shown, std::move(hold));

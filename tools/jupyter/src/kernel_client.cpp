@@ -13,6 +13,9 @@ namespace {
 
 using namespace std::chrono_literals;
 
+/// What `oast jupyter replay` can tell again.
+constexpr std::size_t kLogBytes = std::size_t{16} << 20;
+
 SpecInfo spec_called(const Broker& broker, const std::string& name) {
   for (SpecInfo& spec : broker.specs())
     if (spec.name == name) return std::move(spec);
@@ -60,7 +63,7 @@ KernelClient::~KernelClient() {
 
 void KernelClient::start(const KernelOptions& options) {
   broker_ = options.broker.empty() && options.to.empty()
-                ? Broker::embedded()
+                ? Broker::embedded({.log_bytes = kLogBytes})
                 : Broker::connect(options.broker, {.name = "jupyter"});
   const OutputCallback late = [this, loop = loop_](const Output& output) {
     loop([this, output, hold = hold_output()] { on_late_output_(output, hold); });
@@ -90,6 +93,7 @@ void KernelClient::execute(Execution execution) {
     loop([callback, output, hold = hold_output()] { callback(output, hold); });
   };
   if (execution.on_input) options.on_input = input_callback(loop_, execution.on_input);
+  options.keep = execution.count != 0;  // for the transcript
   try {
     running_[execution.lane] = worker_->submit(
         {.what = execution.call ? Request::What::call : Request::What::eval,
@@ -99,6 +103,8 @@ void KernelClient::execute(Execution execution) {
   } catch (const Error& error) {  // it cannot be sent at all
     return loop_([done = execution.on_done, why = error.failure()] { done(why); });
   }
+  if (execution.count != 0)
+    cells_.add({running_[execution.lane].key(), execution.count, std::move(execution.code)});
   running_[execution.lane].then(
       [loop = loop_, done = execution.on_done](const Future<Value>& future) {
         loop([done, future] { done(result_of(future)); });
@@ -143,6 +149,24 @@ void KernelClient::interrupt(std::vector<RequestKey> running, std::function<void
       }
     }
     loop(done);
+  });
+}
+
+void KernelClient::transcript(OnResult<Json> done) {
+  logs_.run([loop = loop_, worker = worker_, cells = cells_.cells(), language = spec_.language,
+             spec = spec_.name, done = std::move(done)] {
+    Result<Json> result;
+    try {
+      std::vector<LogRecord> records;
+      LogReader reader = worker->read_log();
+      while (auto record = reader.next()) records.push_back(std::move(*record));
+      result = notebook_of(cells, records, language, spec);
+    } catch (const Error& error) {
+      result = error.failure();
+    } catch (const std::exception& error) {
+      result = Error(FailureKind::invalid, error.what()).failure();
+    }
+    loop([done, result = std::move(result)] { done(result); });
   });
 }
 

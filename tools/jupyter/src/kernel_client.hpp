@@ -1,6 +1,7 @@
 // The kernel behind the bridge, asked without waiting for it.
 #pragma once
 
+#include <cstdint>
 #include <exception>
 #include <functional>
 #include <map>
@@ -13,14 +14,16 @@
 #include "event_loop.hpp"
 #include "oast/worker.hpp"
 #include "task_thread.hpp"
+#include "transcript.hpp"
 
 namespace oast::jupyter {
 
 /// Which kernel.
 struct KernelOptions {
   std::string spec = "lua";
-  std::string broker;  ///< a daemon's directory or name; empty: a broker of our own
-  std::string to;      ///< a kernel that runs already, by name or id
+  std::string broker;                ///< a daemon's directory or name; empty: a broker of our own
+  std::string to;                    ///< a kernel that runs already, by name or id
+  std::string connection_file = {};  ///< which is served: for `oast jupyter list`
 };
 
 /// One kernel of ours, or one that runs already. All functions are for the loop's thread and do not
@@ -37,8 +40,9 @@ class KernelClient {
   using OnInput = std::function<void(const InputRequest&, Answer)>;
 
   struct Execution {
-    std::string code;   ///< with `call` a function's dotted path
-    bool call = false;  ///< of a function whose value nobody wants
+    std::string code;        ///< with `call` a function's dotted path
+    std::int64_t count = 0;  ///< of a cell; 0: it is none
+    bool call = false;       ///< of a function whose value nobody wants
     std::vector<Value> args;
     unsigned lane = 0;
     std::string source_name;
@@ -61,10 +65,13 @@ class KernelClient {
   /// Blocks until the kernel can be asked. Throws what Broker::start, connect and attach throw.
   void start(const KernelOptions& options);
   const SpecInfo& spec() const { return spec_; }
+  std::string name() const { return worker_->name(); }
   /// Of the language. Known once `start` has returned.
   const std::string& version() const { return version_; }
 
   void execute(Execution execution);
+  /// What the cells have shown so far, as a notebook (nbformat 4), as far as the log has it.
+  void transcript(OnResult<Json> done);
   /// Interrupts what `execute` began last in each lane, if it still runs; `done` when the outcomes
   /// are known.
   void interrupt(std::function<void()> done);
@@ -98,7 +105,9 @@ class KernelClient {
   SpecInfo spec_;
   std::string version_;
   std::map<unsigned, Future<Value>> running_;  // the last of each lane
+  Transcript cells_;
   TaskThread queries_;
+  TaskThread logs_;
   TaskThread interrupts_;
 };
 

@@ -1,10 +1,13 @@
 // oast-jupyter: a Jupyter kernel whose code runs in a kernel of oast.
 #include <CLI/CLI.hpp>
+#include <array>
 #include <cstdio>
 #include <cstdlib>
 #include <cstring>
 #include <exception>
+#include <filesystem>
 #include <string>
+#include <utility>
 
 #include "bridge.hpp"
 #include "command.hpp"
@@ -12,6 +15,8 @@
 #include "exit_code.hpp"
 #include "notebook_run.hpp"
 #include "oast/error.hpp"
+#include "registration.hpp"
+#include "replay.hpp"
 #include "version.hpp"
 
 namespace {
@@ -25,8 +30,12 @@ int parent_process() {
 
 int main(int argc, char** argv) {
   using namespace oast;
-  if (argc > 1 && std::strcmp(argv[1], "run") == 0)
-    return jupyter::run_notebook(argc - 1, argv + 1);
+  using Command = int (*)(int, char**);
+  const std::array<std::pair<const char*, Command>, 3> commands{{{"run", jupyter::run_notebook},
+                                                                 {"list", jupyter::list_bridges},
+                                                                 {"replay", jupyter::replay}}};
+  for (const auto& [name, command] : commands)
+    if (argc > 1 && std::strcmp(argv[1], name) == 0) return command(argc - 1, argv + 1);
   CLI::App app(
       "A Jupyter kernel whose code runs in a kernel of oast. Frontends start it by the "
       "kernelspecs that `oast jupyter install` writes.",
@@ -47,6 +56,7 @@ int main(int argc, char** argv) {
     return app.exit(error) == 0 ? 0 : cli::kUsage;
   }
   options = {.spec = choice.spec, .broker = choice.broker, .to = choice.to};
+  options.connection_file = std::filesystem::absolute(file).string();
   try {
     cli::SignalReader signals;  // before there are threads
     jupyter::Bridge bridge(jupyter::read_connection_file(file));

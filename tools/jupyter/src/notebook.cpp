@@ -19,8 +19,8 @@
 namespace oast::jupyter {
 namespace {
 
-[[noreturn]] void refuse(const std::filesystem::path& path, const std::string& why) {
-  throw Error(FailureKind::invalid, path.string() + " is no notebook: " + why);
+[[noreturn]] void refuse(const std::string& source, const std::string& why) {
+  throw Error(FailureKind::invalid, source + " is no notebook: " + why);
 }
 
 std::string read_text(const std::filesystem::path& path) {
@@ -64,7 +64,7 @@ bool is_for_a_frontend(const Output& output) {
          (output.parts.front().first == Comms::kMime || output.parts.front().first == kPayloadMime);
 }
 
-void check(const std::filesystem::path& path, const Json& notebook) {
+void check(const std::string& path, const Json& notebook) {
   if (!notebook.is_object()) refuse(path, "it holds no JSON object");
   const auto version = integer_at(notebook, "nbformat", 0);
   if (version == 0) refuse(path, "it has no number `nbformat`");
@@ -78,6 +78,26 @@ void check(const std::filesystem::path& path, const Json& notebook) {
     if (!cell.is_object() || text_at(cell, "cell_type").empty() || !cell.contains("source"))
       refuse(path, "cell " + std::to_string(i + 1) + " has no cell_type or no source");
   }
+}
+
+std::string on_lines_of_their_own(std::string text) {
+  if (!text.empty() && !text.ends_with('\n')) text += '\n';
+  return text;
+}
+
+/// An output as a terminal shows it.
+std::string plain(const Json& output) {
+  if (text_at(output, "output_type") == "stream") return joined(output.at("text"));
+  if (text_at(output, "output_type") == "error") {
+    std::string text;
+    for (const Json& line : output.value("traceback", Json::array()))
+      if (line.is_string()) text += line.get<std::string>() + "\n";
+    return text.empty() ? text_at(output, "ename") + ": " + text_at(output, "evalue") : text;
+  }
+  const Json data = output.value("data", Json::object());
+  const auto text = data.find("text/plain");
+  if (text != data.end()) return joined(*text);
+  return data.empty() ? "" : "[" + data.begin().key() + "]";
 }
 
 Json at(const Json& object, const char* name) {
@@ -94,7 +114,23 @@ Notebook::Notebook(const std::filesystem::path& path) {
   } catch (const Error& error) {
     refuse(path, error.what());
   }
-  check(path, notebook_);
+  take_cells(path);
+}
+
+Notebook::Notebook(const std::string& language, const std::string& kernel_name)
+    : notebook_{{"metadata",
+                 {{"kernelspec",
+                   {{"name", kernel_name}, {"display_name", kernel_name}, {"language", language}}},
+                  {"language_info", {{"name", language}}}}},
+                {"nbformat", 4},
+                {"nbformat_minor", 5}} {}
+
+Notebook::Notebook(Json notebook, const std::string& source) : notebook_(std::move(notebook)) {
+  take_cells(source);
+}
+
+void Notebook::take_cells(const std::string& source) {
+  check(source, notebook_);
   for (Json& cell : notebook_["cells"]) {
     cells_.push_back({.json = std::move(cell), .outputs = {}});
     Json& json = cells_.back().json;
@@ -102,6 +138,35 @@ Notebook::Notebook(const std::filesystem::path& path) {
       for (Json& output : json["outputs"]) cells_.back().outputs.push_back({std::move(output), {}});
   }
   notebook_.erase("cells");
+}
+
+std::size_t Notebook::add_code_cell(const std::string& code, std::int64_t count) {
+  Cell cell;
+  cell.json = {{"cell_type", "code"},        {"id", random_id().substr(0, 8)},
+               {"metadata", Json::object()}, {"source", lines_of(code)},
+               {"execution_count", count},   {"outputs", Json::array()}};
+  cells_.push_back(std::move(cell));
+  return cells_.size() - 1;
+}
+
+bool Notebook::keep_only(std::int64_t count) {
+  const auto other = [count](const Cell& cell) {
+    return integer_at(cell.json, "execution_count", -1) != count;
+  };
+  if (std::ranges::all_of(cells_, other)) return false;
+  std::erase_if(cells_, other);
+  return true;
+}
+
+std::string Notebook::counts() const {
+  std::int64_t first = 0;
+  std::int64_t last = 0;
+  for (const Cell& cell : cells_) {
+    const auto count = integer_at(cell.json, "execution_count", 0);
+    if (first == 0) first = count;
+    last = std::max(last, count);
+  }
+  return first == 0 ? "none" : std::to_string(first) + " to " + std::to_string(last);
 }
 
 std::string Notebook::kernel_name() const {
@@ -224,7 +289,7 @@ void Notebook::add_failure(std::size_t cell, const Failure& failure) {
   show(cells_[cell], std::move(content), {});
 }
 
-void Notebook::save(const std::filesystem::path& path) const {
+Json Notebook::json() const {
   Json whole = notebook_;
   whole["cells"] = Json::array();
   for (const Cell& cell : cells_) {
@@ -240,8 +305,25 @@ void Notebook::save(const std::filesystem::path& path) const {
     }
     whole["cells"].push_back(std::move(json));
   }
+  return whole;
+}
+
+std::string Notebook::text() const {
+  std::string text;
+  for (const Cell& cell : cells_) {
+    if (text_at(cell.json, "cell_type") != "code") continue;
+    const auto count = integer_at(cell.json, "execution_count", 0);
+    text += "In [" + (count == 0 ? " " : std::to_string(count)) + "]: ";
+    text += on_lines_of_their_own(joined(cell.json["source"]));
+    for (const Shown& shown : cell.outputs) text += on_lines_of_their_own(plain(shown.output));
+    text += "\n";
+  }
+  return text;
+}
+
+void Notebook::save(const std::filesystem::path& path) const {
   const std::string text =
-      whole.dump(1, ' ', false, Json::error_handler_t::replace) + "\n";  // as nbformat writes it
+      json().dump(1, ' ', false, Json::error_handler_t::replace) + "\n";  // as nbformat writes it
   std::filesystem::path temporary = path;
   temporary += ".part" + std::to_string(::getpid());
   std::ofstream file(temporary, std::ios::binary | std::ios::trunc);

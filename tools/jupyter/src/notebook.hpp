@@ -19,6 +19,10 @@ class Notebook {
   /// Reads a file. Throws Error(invalid) that says what is no notebook of version 4 in it, and
   /// Error(not_found) when it cannot be read.
   explicit Notebook(const std::filesystem::path& path);
+  /// One without cells, for a kernel.
+  Notebook(const std::string& language, const std::string& kernel_name);
+  /// As what was read from `source`, which errors name.
+  Notebook(Json notebook, const std::string& source);
 
   /// Of metadata.kernelspec; "" when it says none.
   std::string kernel_name() const;
@@ -33,6 +37,13 @@ class Notebook {
   /// in place of an earlier one.
   void inject_parameters(const std::string& code);
 
+  /// Behind all others. Its index.
+  std::size_t add_code_cell(const std::string& code, std::int64_t count);
+  /// Removes all cells but those with this number. False, with nothing removed, when none has it.
+  bool keep_only(std::int64_t count);
+  /// The numbers that cells have, such as "1 to 7"; "none".
+  std::string counts() const;
+
   /// No cell has outputs, or a number.
   void clear_outputs();
   void set_count(std::size_t cell, std::int64_t count);
@@ -43,6 +54,9 @@ class Notebook {
   void add_result(std::size_t cell, const std::string& text);
   void add_failure(std::size_t cell, const Failure& failure);
 
+  Json json() const;
+  /// Code and outputs for a terminal: displays and errors as text.
+  std::string text() const;
   /// Writes the file, as a whole or not at all. Throws std::system_error.
   void save(const std::filesystem::path& path) const;
 
@@ -57,6 +71,7 @@ class Notebook {
     bool clears = false;  // when the next output comes
   };
 
+  void take_cells(const std::string& source);
   void add(Cell& cell, const Output& output);
   void add_stream(Cell& cell, const char* name, const std::string& text);
   void show(Cell& cell, Json output, std::string display_id);

@@ -6,7 +6,6 @@
 #include <algorithm>
 #include <array>
 #include <cerrno>
-#include <csignal>
 #include <cstdint>
 #include <cstdio>
 #include <filesystem>
@@ -17,6 +16,7 @@
 #include <vector>
 
 #include "command.hpp"
+#include "command_line.hpp"
 #include "console.hpp"
 #include "execution.hpp"
 #include "exit_code.hpp"
@@ -241,36 +241,14 @@ int run(Options options) {
 }  // namespace
 
 int run_notebook(int argc, char** argv) {
-  std::signal(SIGPIPE, SIG_IGN);
   Options options;
   CLI::App app("Run a notebook without a server, saving it after each cell", "oast jupyter run");
-  app.formatter(std::make_shared<cli::HelpFormatter>());
   app.footer(std::string("Examples:\n") + kExamples);
   add_options(app, options);
-  try {
-    app.parse(argc, argv);
+  return run_command(app, argc, argv, [&] {
     options.kernel_chosen = app.count("--spec") + app.count("--to") > 0;
     return run(std::move(options));
-  } catch (const CLI::CallForHelp&) {
-    cli::out().print(app.help());
-    return cli::kDone;
-  } catch (const CLI::ParseError& error) {
-    cli::say(std::string("oast jupyter run: ") + error.what() +
-             "\nTry `oast jupyter run --help`.\n");
-    return cli::kUsage;
-  } catch (const cli::UsageError& error) {
-    cli::complain(error.what());
-    return cli::kUsage;
-  } catch (const cli::NoBroker& error) {
-    cli::complain(error.what());
-    return cli::kNoBroker;
-  } catch (const Error& error) {
-    cli::complain(error.what());
-    return cli::exit_code(error.kind());
-  } catch (const std::exception& error) {
-    cli::complain(error.what());
-    return cli::kBroken;
-  }
+  });
 }
 
 }  // namespace oast::jupyter

@@ -2,6 +2,7 @@
 #pragma once
 
 #include <chrono>
+#include <cstddef>
 #include <cstdint>
 #include <filesystem>
 #include <functional>
@@ -107,6 +108,7 @@ struct EmbeddedOptions {
   std::chrono::milliseconds heartbeat{1000};
   std::uint32_t heartbeat_misses = 5;
   std::chrono::milliseconds start_timeout{30000};  ///< for kernels to register
+  std::size_t log_bytes = std::size_t{1} << 20;    ///< of each kernel's log, which is in memory
 };
 
 /// How a host introduces itself to a daemon.
