@@ -8,7 +8,7 @@ from typing import Any, Dict, List
 
 import nbformat  # type: ignore[import]
 
-from support import SCRATCH, Frontend, TestCase, eventually, exists, frontend, oast
+from support import SCRATCH, Frontend, TestCase, eventually, frontend, oast
 
 
 def replay(kernel: Frontend, *options: str) -> str:
