@@ -9,7 +9,7 @@ import subprocess
 import sys
 import unittest
 
-from support import PROGRAMS, Daemon
+from support import GENEROUS, PROGRAMS, Daemon
 
 
 class Run(unittest.TestCase):
@@ -40,6 +40,22 @@ class Run(unittest.TestCase):
                                ("import sys; sys.exit('sorry')", 1), ("1/0", 1)):
             self.assertEqual(self.run_script(code).returncode, expected, code)
         self.assertEqual(self.run_script("import sys; sys.exit('sorry')").stderr, "sorry\n")
+
+    def test_a_prompt_that_was_interrupted_does_not_take_the_line_of_the_next(self):
+        pathlib.Path(self.script).write_text("try:\n    a = input('one ')\n"
+                                             "except KeyboardInterrupt:\n    a = 'none'\n"
+                                             "b = input('two ')\nprint((a, b))\n")
+        ours, theirs = os.openpty()
+        self.addCleanup(os.close, ours)
+        command = subprocess.Popen(self.command(), stdin=theirs, stdout=subprocess.PIPE)
+        self.addCleanup(command.stdout.close)
+        os.close(theirs)
+        self.assertEqual(command.stdout.read(4), b"one ")
+        command.send_signal(signal.SIGINT)
+        self.assertEqual(command.stdout.read(4), b"two ")
+        os.write(ours, b"line\n")
+        self.assertEqual(command.stdout.read(), b"('none', 'line')\n")
+        self.assertEqual(command.wait(GENEROUS), 0)
 
     def test_tracebacks_are_those_of_python(self):
         for code in ("def f():\n    1/0\nf()\n", "x = (1,\n", "raise ValueError('a\\nb')",

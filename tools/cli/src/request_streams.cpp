@@ -20,13 +20,30 @@ void RequestStreams::write(const Output& output) {
 }
 
 std::optional<std::string> RequestStreams::read(const InputRequest& asked) {
-  if (asked.block_bytes != 0) return input().block(asked.block_bytes, ended_);
-  if (!asked.prompt.empty() && !collect_) out().write(asked.prompt, &ended_);
+  const auto over = begin_read();
+  if (over->is_set()) return std::nullopt;
+  if (asked.block_bytes != 0) return input().block(asked.block_bytes, *over);
+  if (!asked.prompt.empty() && !collect_) out().write(asked.prompt, over.get());
   std::optional<EchoOff> quiet;
   if (asked.password) quiet.emplace(STDIN_FILENO);
-  auto line = input().line(ended_);
-  if (quiet && !collect_) out().write("\n", &ended_);
+  auto line = input().line(*over);
+  if (quiet && !collect_) out().write("\n", over.get());
   return line;
+}
+
+/// What calls it off. The one before is: its code was interrupted and asks anew.
+std::shared_ptr<WakeEvent> RequestStreams::begin_read() {
+  auto over = std::make_shared<WakeEvent>();
+  const std::lock_guard lock(mutex_);
+  if (reading_) reading_->set();
+  if (ended_) over->set();
+  return reading_ = std::move(over);
+}
+
+void RequestStreams::end() noexcept {
+  const std::lock_guard lock(mutex_);
+  ended_ = true;
+  if (reading_) reading_->set();
 }
 
 void RequestStreams::rethrow() {

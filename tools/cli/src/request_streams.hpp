@@ -2,6 +2,7 @@
 #pragma once
 
 #include <exception>
+#include <memory>
 #include <mutex>
 #include <optional>
 #include <string>
@@ -28,7 +29,7 @@ class RequestStreams {
   /// Drops all output from now on, also what is being written.
   void mute() noexcept { muted_.set(); }
   /// The request is over: calls off a read that waits.
-  void end() noexcept { ended_.set(); }
+  void end() noexcept;
   /// Rings when our output cannot be written any longer.
   const WakeEvent& broken() const noexcept { return broken_; }
   /// Throws what broke our output, unless its reader just left.
@@ -36,14 +37,16 @@ class RequestStreams {
   std::vector<Output> collected();
 
  private:
+  std::shared_ptr<WakeEvent> begin_read();
   void keep(const Output& output);
   void print(const Output& output);
 
   const bool collect_;
   WakeEvent muted_;
-  WakeEvent ended_;
   WakeEvent broken_;
   std::mutex mutex_;
+  bool ended_ = false;
+  std::shared_ptr<WakeEvent> reading_;  // rings when that read is called off
   std::vector<Output> outputs_;
   std::exception_ptr fault_;
 };
