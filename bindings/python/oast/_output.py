@@ -43,6 +43,15 @@ class Sink:
     """Where output and input requests of a worker or of one request go."""
 
     def __init__(self, on_output: Optional[OnOutput], on_input: Optional[OnInput]) -> None:
+        if on_output is not None and not callable(on_output):
+            raise TypeError(
+                f"on_output should be a function of an Output, not {type(on_output).__name__}"
+            )
+        if on_input is not None and not callable(on_input) and not hasattr(on_input, "readline"):
+            raise TypeError(
+                "on_input should be a function of a prompt and whether it is a password, or a "
+                f"binary file, not {type(on_input).__name__}"
+            )
         self.on_output = on_output
         self.on_input = on_input
 

@@ -36,7 +36,8 @@ class Worker(Evaluator):
     timeout: seconds for the kernel to start.
     monitor_stdout, monitor_stderr: whether its output appears on sys.stdout and sys.stderr.
     on_output: takes the output instead. Called on a thread of oast while answers wait: it must
-        return soon and not call functions of oast that block.
+        return soon and not call functions of oast that block, as answers of all workers of its broker
+        wait. What it raises goes to sys.unraisablehook, and the request goes on.
     on_input: answers code that asks for a line, given a prompt and whether it is a password; None
         is end of input. Called on a thread of its own. Or a binary file, whose bytes are the
         standard input of the code.

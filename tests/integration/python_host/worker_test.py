@@ -149,6 +149,10 @@ class Failing(LuaTest):
         for kernel in (-1, 2**64):
             with self.assertRaises(ValueError):
                 self.w.broker.kill(kernel)
+        with self.assertRaisesRegex(TypeError, "on_output should be a function of an Output, not int"):
+            self.w.remote_eval_fetch("return 1", on_output=5)
+        with self.assertRaisesRegex(TypeError, "on_input should be a function .* not str"):
+            self.w.remote_eval_fetch("return 1", on_input="line")
 
     def test_death_is_explained(self):
         with self.assertRaises(oast.TerminatedWorkerException) as caught:
