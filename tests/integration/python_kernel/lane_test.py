@@ -70,7 +70,8 @@ class Lanes(KernelTest):
                                     "c.take()")
         interrupting = threading.Thread(target=self.interrupt, args=(future,))
         interrupting.start()
-        self.eval("assert d.take() == 1\nc.put(5)")
+        self.eval("import time\nassert d.take() == 1\n"
+                  "time.sleep(1)  # in which a wait that is interrupted once more would end\nc.put(5)")
         self.assertEqual(future.result(GENEROUS), 5)
         interrupting.join()
 
