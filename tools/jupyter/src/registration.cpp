@@ -47,6 +47,13 @@ bool is_locked(const Fd& file) {
   return false;
 }
 
+bool is_there(const Fd& file, const fs::path& path) {
+  struct stat held {};
+  struct stat there {};
+  return ::fstat(file.get(), &held) == 0 && ::stat(path.c_str(), &there) == 0 &&
+         held.st_ino == there.st_ino;
+}
+
 std::string read_all(const Fd& file) {
   std::string text;
   std::array<char, 4096> piece{};
@@ -84,8 +91,10 @@ Registration::Registration() {
   make_private(folder());
   running_bridges();  // so that files do not pile up
   path_ = folder() / (std::to_string(::getpid()) + kExtension);
-  file_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
-  if (!file_ || ::flock(file_.get(), LOCK_EX | LOCK_NB) != 0) fail(path_);
+  do {
+    file_.reset(::open(path_.c_str(), O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600));
+    if (!file_ || ::flock(file_.get(), LOCK_EX) != 0) fail(path_);
+  } while (!is_there(file_, path_));  // somebody took it for one that was left behind
 }
 
 Registration::~Registration() { ::unlink(path_.c_str()); }
