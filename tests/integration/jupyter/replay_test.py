@@ -24,6 +24,11 @@ def listed(kernel: Frontend) -> List[Dict[str, Any]]:
     return [bridge for bridge in bridges if bridge["pid"] == kernel.pid]
 
 
+def tearDownModule() -> None:
+    """Bridges that were killed have left their brokers' sockets: the next broker removes them."""
+    assert oast("eval", "return 1").returncode == 0
+
+
 class Replay(TestCase):
     def test_cells_are_told_again_with_all_that_they_have_shown(self) -> None:
         with frontend("lua") as kernel:
