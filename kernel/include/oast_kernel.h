@@ -32,7 +32,7 @@ extern "C" {
 #endif
 
 /* Grows when functions or fields are added; the library's file name changes when one is removed. */
-#define OAST_KERNEL_ABI 1
+#define OAST_KERNEL_ABI 2
 #define OAST_KERNEL_API __attribute__((visibility("default")))
 
 typedef struct oast_kernel oast_kernel;

@@ -271,6 +271,10 @@ std::vector<Golden> golden_work() {
   wire::InputReplyT bytes;
   bytes.bytes = {0, 255, 10};
   cases.push_back(object("input-reply-block", 12, bytes));
+  block.ask = 2;
+  cases.push_back(object("input-request-numbered", 12, block));
+  bytes.ask = 2;
+  cases.push_back(object("input-reply-numbered", 12, bytes));
   return cases;
 }
 

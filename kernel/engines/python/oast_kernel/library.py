@@ -13,7 +13,8 @@ TYPE_CHECKING = False
 if TYPE_CHECKING:
     from typing import Any, List
 
-ABI = 1
+ABI = 2
+_FILE = "liboast_kernel.so.1"
 
 # oast_status
 (OK, REMOTE_EXCEPTION, INTERRUPTED, KERNEL_DIED, TIMEOUT, OVERLOADED, DISCONNECTED, NOT_FOUND,
@@ -92,24 +93,24 @@ def candidates() -> List[str]:
         above.append(os.path.dirname(above[-1]))
     below = ("", "lib", os.path.join("build", "release", "lib"))
     found = [os.path.join(directory, part, name) for directory in above for part in below
-             for name in ("liboast_kernel.so", "liboast_kernel.so.%d" % ABI)]
+             for name in ("liboast_kernel.so", _FILE)]
     return [path for path in found if os.path.exists(path)]
 
 
 def load() -> Any:
     """The library with its functions declared. Raises OSError that says where it was sought."""
     paths = candidates()
-    path = paths[0] if paths else "liboast_kernel.so.%d" % ABI
+    path = paths[0] if paths else _FILE
     try:
         library = ctypes.CDLL(path)
     except OSError as error:
         raise OSError("%s; set OAST_KERNEL_LIBRARY to the path of liboast_kernel.so, or install "
                       "oast" % error) from None
+    if library.oast_kernel_abi() < ABI:
+        raise OSError("%s has version %d of the kernel SDK, this needs %d"
+                      % (path, library.oast_kernel_abi(), ABI))
     for name, (result, arguments) in _FUNCTIONS.items():
         function = getattr(library, name)
         function.restype = result
         function.argtypes = arguments
-    if library.oast_kernel_abi() < ABI:
-        raise OSError("%s has version %d of the kernel SDK, this needs %d"
-                      % (path, library.oast_kernel_abi(), ABI))
     return library
